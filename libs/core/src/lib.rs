@@ -1,0 +1,1 @@
+//! Domain types that more than one service needs: identifiers, clock, resources, error codes.

@@ -1,0 +1,1 @@
+//! Pools, named transactions, migrations and error mapping for SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! Kubernetes clients, label-scoped watches, server-side apply.

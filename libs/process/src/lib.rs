@@ -1,0 +1,1 @@
+//! What every binary does first: options, telemetry, admin port, readiness, tasks, shutdown.

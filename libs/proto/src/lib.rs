@@ -1,0 +1,1 @@
+//! Generated bindings of proto/moka and their descriptor sets.

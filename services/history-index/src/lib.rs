@@ -1,0 +1,1 @@
+//! Indexes event logs once and answers what happened in any application.

@@ -1,0 +1,1 @@
+//! Serves logs, live and archived, and assembles event logs.

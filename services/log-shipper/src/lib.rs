@@ -1,0 +1,1 @@
+//! Node agent that ships container logs and event logs without loss.

@@ -1,0 +1,1 @@
+//! Sidecar that bridges Prometheus endpoints to a TSDB agent.

@@ -1,0 +1,1 @@
+//! The only speaker of YuniKorn: placement, gang metadata, queue tree.

@@ -1,0 +1,1 @@
+//! The durable front door and the exactly-once launcher.

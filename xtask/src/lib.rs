@@ -1,0 +1,1 @@
+//! Chores of this repository: bindings, rules, local cluster, images, demo, benchmarks.
