@@ -1,1 +1,11 @@
 //! Chores of this repository: bindings, rules, local cluster, images, demo, benchmarks.
+//!
+//! A library as well as a command, because the tests under `tests/` start the same local cluster.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to its user"
+)]
+
+pub mod bindings;
+pub mod workspace;

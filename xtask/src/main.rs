@@ -1,1 +1,41 @@
-fn main() {}
+//! `cargo xtask …`: the chores of this repository.
+#![expect(clippy::print_stderr, reason = "a command line tool talks to its user")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The chores of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Generate the bindings in libs/proto from proto/, without protoc.
+    Gen {
+        /// Change nothing; fail when the committed bindings are not what would be generated.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().chore).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(chore: Chore) -> anyhow::Result<()> {
+    match chore {
+        Chore::Gen { check } => moka_xtask::bindings::run(check),
+    }
+}
