@@ -1,0 +1,215 @@
+//! Named transactions that are run again when others were in their way.
+
+use std::time::Duration;
+
+use sqlx::{Any, Transaction};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::{
+    Database, DatabaseKind, Error, TransactionError,
+    metrics::Outcome,
+    retry,
+    tx::{OpenTransaction, Tx},
+};
+
+/// A commit or rollback gets this long even when the work used up the time.
+const SHORTEST_END: Duration = Duration::from_secs(1);
+
+/// How much a PostgreSQL transaction sees of others. SQLite's writers run one after the other,
+/// which is [`Isolation::Serializable`] always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Each statement sees what was committed before it. For claims with `SKIP LOCKED` and for
+    /// single statements; a value read may have changed before it is written.
+    ReadCommitted,
+    /// All statements see one snapshot, and a row changed by another since then cannot be written:
+    /// the transaction runs again. Read, decide, write the same row is safe.
+    #[default]
+    Snapshot,
+    /// As if transactions ran one after the other, also when a decision rests on rows that are only
+    /// read. Costs more retries.
+    Serializable,
+}
+
+impl Database {
+    /// Runs `work` in a write transaction at [`Isolation::Snapshot`] and commits when it succeeds.
+    /// It runs again, from the start, when another transaction was in the way: it must have no
+    /// effect but on the database. `name` appears in spans (`db.<name>`) and metrics.
+    ///
+    /// # Errors
+    /// The error of `work`, after a rollback; [`Error::CommitUnknown`] when the answer to the
+    /// commit was lost; otherwise [`Error::Unavailable`] and its like, with nothing written.
+    pub async fn transaction<T, E, W, F>(&self, name: &'static str, work: W) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.transaction_at(Isolation::Snapshot, name, work).await
+    }
+
+    /// [`Database::transaction`] at another isolation level.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn transaction_at<T, E, W, F>(
+        &self,
+        isolation: Isolation,
+        name: &'static str,
+        work: W,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.run(Mode::Write(isolation), name, work).await
+    }
+
+    /// Runs `work` in a read-only transaction: all its queries see one snapshot, and no writer
+    /// waits for it.
+    ///
+    /// # Errors
+    /// The error of `work`, or that of the database.
+    pub async fn read<T, E, W, F>(&self, name: &'static str, work: W) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.run(Mode::Read, name, work).await
+    }
+
+    async fn run<T, E, W, F>(&self, mode: Mode, name: &'static str, work: W) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let span = tracing::info_span!("db", otel.name = format!("db.{name}"), db.retries = 0);
+        let started = Instant::now();
+        let result = async {
+            let mut attempt = 1;
+            loop {
+                let error = match self.run_once(mode, name, &work).await {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error,
+                };
+                let contended = matches!(error.database_error(), Some(Error::Contended(_)));
+                if !contended || attempt >= self.max_attempts {
+                    return Err(error);
+                }
+                self.metrics.retried(name);
+                tracing::Span::current().record("db.retries", attempt);
+                tokio::time::sleep(retry::delay_after(attempt, &*self.entropy)).await;
+                attempt += 1;
+            }
+        }
+        .instrument(span)
+        .await;
+        self.metrics
+            .ended(name, outcome(&result), started.elapsed());
+        result
+    }
+
+    async fn run_once<T, E, W, F>(&self, mode: Mode, name: &'static str, work: &W) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let _writer = match mode {
+            Mode::Write(_) if self.kind == DatabaseKind::Sqlite => {
+                let turn = tokio::time::timeout(self.acquire_timeout, self.writer.acquire()).await;
+                Some(turn.map_err(|_elapsed| Error::Unavailable(sqlx::Error::PoolTimedOut))?)
+            }
+            _ => None,
+        };
+        let deadline = Instant::now() + self.transaction_timeout;
+        let (open, tx) = OpenTransaction::new(self.begin(mode).await?);
+        let result = tokio::time::timeout_at(deadline, work(tx))
+            .await
+            .unwrap_or_else(|_elapsed| Err(Error::TimedOut { name }.into()));
+        let transaction = open.take_back()?;
+        match result {
+            Ok(value) => {
+                commit(transaction, deadline).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                roll_back(transaction).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&self, mode: Mode) -> Result<Transaction<'static, Any>, Error> {
+        let begin = self.pool.begin_with(mode.statement(self.kind));
+        let patience = self.acquire_timeout + self.statement_timeout;
+        let began = tokio::time::timeout(patience, begin).await;
+        Ok(began.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Read,
+    Write(Isolation),
+}
+
+impl Mode {
+    fn statement(self, kind: DatabaseKind) -> &'static str {
+        match (kind, self) {
+            (DatabaseKind::Sqlite, Self::Read) => "BEGIN DEFERRED",
+            // A deferred one that turns to writing fails at once when another wrote in between.
+            (DatabaseKind::Sqlite, Self::Write(_)) => "BEGIN IMMEDIATE",
+            (DatabaseKind::Postgres, Self::Read) => {
+                "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            }
+            (DatabaseKind::Postgres, Self::Write(Isolation::ReadCommitted)) => {
+                "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED"
+            }
+            (DatabaseKind::Postgres, Self::Write(Isolation::Snapshot)) => {
+                "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+            }
+            (DatabaseKind::Postgres, Self::Write(Isolation::Serializable)) => {
+                "BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE"
+            }
+        }
+    }
+}
+
+/// A commit that the database refused did not happen; one whose answer is lost may have.
+async fn commit(transaction: Transaction<'static, Any>, deadline: Instant) -> Result<(), Error> {
+    let deadline = deadline.max(Instant::now() + SHORTEST_END);
+    match tokio::time::timeout_at(deadline, transaction.commit()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error @ sqlx::Error::Database(_))) => Err(error.into()),
+        Ok(Err(error)) => Err(Error::CommitUnknown(Some(error))),
+        Err(_elapsed) => Err(Error::CommitUnknown(None)),
+    }
+}
+
+/// Done before the next writer's turn. When it fails the connection is broken, and the database
+/// rolls back by itself.
+async fn roll_back(transaction: Transaction<'static, Any>) {
+    match tokio::time::timeout(SHORTEST_END, transaction.rollback()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "rollback failed"),
+        Err(_elapsed) => tracing::debug!("rollback took too long"),
+    }
+}
+
+fn outcome<T, E: TransactionError>(result: &Result<T, E>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Committed,
+        Err(error) if error.database_error().is_some() => Outcome::Failed,
+        Err(_) => Outcome::RolledBack,
+    }
+}

@@ -1,0 +1,1 @@
+//! What every store must do, as functions that tests stamp on each of them.
