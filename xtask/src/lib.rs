@@ -8,4 +8,5 @@
 )]
 
 pub mod bindings;
+pub mod tidy;
 pub mod workspace;

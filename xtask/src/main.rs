@@ -21,6 +21,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Check this repository's own rules: sizes, boundaries, dependencies, documents, manifests.
+    Tidy,
 }
 
 #[tokio::main]
@@ -37,5 +39,6 @@ async fn main() -> ExitCode {
 async fn run(chore: Chore) -> anyhow::Result<()> {
     match chore {
         Chore::Gen { check } => moka_xtask::bindings::run(check),
+        Chore::Tidy => moka_xtask::tidy::run(),
     }
 }

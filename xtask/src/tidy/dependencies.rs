@@ -1,0 +1,56 @@
+//! Which crate of the workspace may depend on which: services meet in `proto`, libraries lean on `core`,
+//! nothing leans on tests.
+
+use super::{Finding, Source};
+use crate::workspace;
+
+const LIBRARIES: &[&str] = &["core", "db", "kube", "objects", "process", "proto", "rpc"];
+
+pub(super) fn check() -> anyhow::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for folder in ["libs", "services"] {
+        for path in workspace::files(folder, "Cargo.toml")? {
+            findings.extend(check_manifest(&Source::read(path)?));
+        }
+    }
+    Ok(findings)
+}
+
+fn check_manifest(manifest: &Source) -> Vec<Finding> {
+    let mut parts = manifest.path_text().split('/');
+    let (Some(kind), Some(name)) = (parts.next(), parts.next()) else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (number, line) in (1..).zip(manifest.text.lines()) {
+        let Some(dependency) = line.strip_prefix("moka-") else { continue };
+        let dependency = dependency.split(['.', ' ', '=']).next().unwrap_or_default();
+        if !allowed(kind, name, dependency) {
+            let rule = format!("{kind}/{name} may not depend on moka-{dependency}");
+            findings.push(Finding::new(manifest, number, rule));
+        }
+    }
+    findings
+}
+
+fn allowed(kind: &str, name: &str, dependency: &str) -> bool {
+    match (kind, name) {
+        ("libs", "core" | "proto") => false,
+        ("libs", "rpc") => matches!(dependency, "core" | "proto"),
+        ("libs", _) => dependency == "core",
+        ("services", _) => LIBRARIES.contains(&dependency),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_meet_in_proto_only() {
+        assert!(allowed("services", "submission", "proto"));
+        assert!(!allowed("services", "submission", "log-broker"));
+        assert!(!allowed("libs", "core", "proto"));
+        assert!(!allowed("libs", "kube", "db"));
+        assert!(allowed("libs", "rpc", "proto"));
+    }
+}
