@@ -184,13 +184,17 @@ mod tests {
     #[tokio::test]
     async fn panic_is_a_failure() {
         let tasks = Tasks::default();
-        tasks.spawn("indexer", async { panic!("index out of range") });
+        tasks.spawn("indexer", async { broken() });
         tasks.stop().cancelled().await;
         let error = tasks.drain(GRACE).await.unwrap_err();
         assert_eq!(
             format!("{error:#}"),
             "task indexer failed: panicked: index out of range"
         );
+    }
+
+    fn broken() {
+        panic!("index out of range");
     }
 
     #[tokio::test]

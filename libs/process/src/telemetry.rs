@@ -1,7 +1,9 @@
 //! Log and traces.
 
 use std::{
+    backtrace::Backtrace,
     io::{IsTerminal, stderr},
+    panic,
     time::Duration,
 };
 
@@ -42,6 +44,11 @@ pub(crate) fn install(service: ServiceInfo, options: &ProcessOptions) -> anyhow:
         .with(traces)
         .try_init()
         .context("installing the log")?;
+    // A panic is a line of the log like every other, also when the log is JSON.
+    panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        tracing::error!(%panic, %backtrace, "panicked");
+    }));
     Ok(Telemetry {
         log_filter: LogFilter::new(handle),
         tracer_provider,
