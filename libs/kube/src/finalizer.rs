@@ -1,0 +1,78 @@
+//! Letting go of an object.
+
+use std::fmt::Debug;
+
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::Error;
+
+/// Others may add and remove finalizers at the same time; each such change costs one more try.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Removes our finalizer from this very object. That it is gone, has no such finalizer, or that
+/// another object has its name by now, is fine.
+///
+/// The patch first tests that the finalizer is where it was seen and that the uid is the same, so
+/// that it can remove neither another's finalizer nor that of a later object.
+///
+/// # Errors
+/// [`Error::Conflict`] when the object changed at each try; otherwise as the server says.
+pub async fn remove_finalizer<K>(api: &Api<K>, object: &K, finalizer: &str) -> Result<(), Error>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Sync,
+{
+    let name = object.name_any();
+    let uid = object.uid();
+    let mut present = object.clone();
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(index) = present
+            .finalizers()
+            .iter()
+            .position(|found| found == finalizer)
+        else {
+            return Ok(());
+        };
+        match api
+            .patch(
+                &name,
+                &PatchParams::default(),
+                &removal(&present, index, finalizer)?,
+            )
+            .await
+        {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            // A failed test is "invalid" (422); a version conflict inside the server is a 409.
+            Err(kube::Error::Api(status)) if matches!(status.code, 409 | 422) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match api.get_opt(&name).await? {
+            Some(read) if read.uid() == uid => present = read,
+            _ => return Ok(()),
+        }
+    }
+    Err(Error::Conflict(format!(
+        "the finalizers of {name} kept changing"
+    )))
+}
+
+fn removal<K: Resource>(
+    object: &K,
+    index: usize,
+    finalizer: &str,
+) -> Result<Patch<serde_json::Value>, Error> {
+    let path = format!("/metadata/finalizers/{index}");
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": object.meta().uid},
+        {"op": "test", "path": path, "value": finalizer},
+        {"op": "remove", "path": path},
+    ]);
+    let patch = serde_json::from_value(operations)
+        .map_err(|error| Error::Refused(format!("no JSON patch: {error}")))?;
+    Ok(Patch::Json(patch))
+}
