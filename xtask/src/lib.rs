@@ -8,5 +8,9 @@
 )]
 
 pub mod bindings;
+pub mod cluster;
+pub mod contracts;
+pub mod mesh;
+pub mod postgres;
 pub mod tidy;
 pub mod workspace;

@@ -21,6 +21,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// The local cluster: Kubernetes, YuniKorn and the Spark Operator on this machine.
+    #[command(subcommand)]
+    Cluster(moka_xtask::cluster::ClusterCommand),
+    /// Lint the contracts with buf and compare them with main.
+    Contracts,
+    /// The services: in the local cluster as images, or on this machine as processes.
+    #[command(subcommand)]
+    Mesh(moka_xtask::mesh::MeshCommand),
     /// Check this repository's own rules: sizes, boundaries, dependencies, documents, manifests.
     Tidy,
 }
@@ -39,6 +47,9 @@ async fn main() -> ExitCode {
 async fn run(chore: Chore) -> anyhow::Result<()> {
     match chore {
         Chore::Gen { check } => moka_xtask::bindings::run(check),
+        Chore::Cluster(command) => moka_xtask::cluster::run(command).await,
+        Chore::Contracts => moka_xtask::contracts::run().await,
+        Chore::Mesh(command) => moka_xtask::mesh::run(command).await,
         Chore::Tidy => moka_xtask::tidy::run(),
     }
 }

@@ -73,6 +73,11 @@ pub struct State {
 }
 
 impl State {
+    /// The state that another cache holds.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root

@@ -97,17 +97,32 @@ pub(crate) fn process_id(state: &State, name: &str) -> Option<u32> {
 /// # Errors
 /// When the process survives.
 pub(crate) async fn stop(state: &State, name: &str) -> Result<()> {
-    for (signal, patience) in [("TERM", GRACE), ("KILL", GRACE)] {
-        let Some(record) = running(state, name) else { break };
-        send(signal, record.id).await;
-        wait_until_gone(state, name, patience).await;
-    }
+    end(state, name, "TERM").await;
+    kill(state, name).await
+}
+
+/// Ends a component whose state is not wanted any more, without asking.
+///
+/// # Errors
+/// When the process survives.
+pub(crate) async fn kill(state: &State, name: &str) -> Result<()> {
+    end(state, name, "KILL").await;
     if let Some(record) = running(state, name) {
         bail!("{name} (process {}) does not end", record.id);
     }
     match fs::remove_file(state.process(name)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+/// Signals a component and what it started: it leads a process group of its own.
+async fn end(state: &State, name: &str, signal: &str) {
+    if let Some(record) = running(state, name) {
+        let mut kill = Command::new("kill");
+        kill.args(["-s", signal, "--", &format!("-{}", record.id)]);
+        let _ = super::command::output(&mut kill).await;
+        wait_until_gone(state, name).await;
     }
 }
 
@@ -139,13 +154,13 @@ fn running(state: &State, name: &str) -> Option<Record> {
     (start_time_ticks(record.id)? == record.start_time_ticks).then_some(record)
 }
 
-async fn wait_until_gone(state: &State, name: &str, patience: Duration) {
+async fn wait_until_gone(state: &State, name: &str) {
     let gone = async {
         while running(state, name).is_some() {
             sleep(POLL).await;
         }
     };
-    let _ = tokio::time::timeout(patience, gone).await;
+    let _ = tokio::time::timeout(GRACE, gone).await;
 }
 
 #[cfg(test)]

@@ -61,12 +61,31 @@ pub async fn build(cache: &Cache, image: &Image<'_>) -> Result<bool> {
     packages::ensure(cache, &packages::IMAGES).await?;
     step(&format!("building image {}", image.tag), async {
         let layout = layout(cache, image.tag);
-        let manifest_digest = build::run(cache, image, &layout).await?;
+        build::run(cache, image).await?;
+        let manifest_digest = build::export(cache, image.tag, &layout).await?;
         let record = Record { key, manifest_digest };
         fs::write(layout.with_extension("json"), serde_json::to_vec(&record)?)?;
         Ok(true)
     })
     .await
+}
+
+/// Builds an image that only other images are built on, which the node never sees. The path of its
+/// context says what is in it, so the content is not read to know.
+async fn build_base(cache: &Cache, image: &Image<'_>) -> Result<()> {
+    let lock = cache.images().join("lock");
+    let _lock = Lock::acquire(&lock, "another process builds images").await?;
+    let mut hash = ContentHash::default();
+    hash.add_path("dockerfile", image.dockerfile)?;
+    let key = hash.add("context", image.context.as_os_str().as_encoded_bytes()).finish();
+    if record(cache, image.tag).is_some_and(|record| record.key == key) {
+        return Ok(());
+    }
+    packages::ensure(cache, &packages::IMAGES).await?;
+    step(&format!("building image {}", image.tag), build::run(cache, image)).await?;
+    let record = Record { key, manifest_digest: String::new() };
+    fs::write(layout(cache, image.tag).with_extension("json"), serde_json::to_vec(&record)?)?;
+    Ok(())
 }
 
 /// Builds an image unless it exists with this content, and gives it to the running local cluster

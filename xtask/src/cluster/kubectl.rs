@@ -31,8 +31,8 @@ impl Kubectl {
     /// A probe that passes when this call succeeds.
     pub(crate) fn probe(&self, arguments: &[&str]) -> Probe {
         let kubeconfig = self.kubeconfig.display().to_string();
-        let arguments = ["--kubeconfig", &kubeconfig].iter().chain(arguments);
-        let arguments = arguments.map(|&argument| argument.to_owned()).collect();
+        let arguments = ["--kubeconfig", &kubeconfig].into_iter().chain(arguments.iter().copied());
+        let arguments = arguments.map(str::to_owned).collect();
         Probe::Command(self.program.clone(), arguments)
     }
 

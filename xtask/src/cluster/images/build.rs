@@ -15,12 +15,16 @@ use crate::cluster::{
     command,
 };
 
-/// Builds the image and returns the digest of its manifest.
-pub(super) async fn run(cache: &Cache, image: &Image<'_>, layout: &Path) -> Result<String> {
-    let name = layout.file_name().unwrap_or_default().to_string_lossy();
-    let log = cache.build_log(&name);
-    command::logged(&mut buildah(cache, image), &log).await?;
-    copy(cache, image.tag, layout).await?;
+/// Builds the image into buildah's storage.
+pub(super) async fn run(cache: &Cache, image: &Image<'_>) -> Result<()> {
+    let name = super::layout(cache, image.tag);
+    let name = name.file_name().unwrap_or_default().to_string_lossy();
+    command::logged(&mut buildah(cache, image), &cache.build_log(&name)).await
+}
+
+/// Copies a built image to an OCI layout and returns the digest of its manifest.
+pub(super) async fn export(cache: &Cache, tag: &str, layout: &Path) -> Result<String> {
+    copy(cache, tag, layout).await?;
     let digest = load::manifest_digest(layout)?;
     remove_unused_blobs(layout, &digest)?;
     Ok(digest)

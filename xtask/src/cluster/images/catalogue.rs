@@ -1,9 +1,6 @@
 //! The images that the cluster itself needs.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
@@ -11,8 +8,10 @@ use tokio::process::Command;
 use super::Image;
 use crate::{
     cluster::{
-        cache::{Cache, RUN},
-        command, packages,
+        cache::Cache,
+        command,
+        digest::ContentHash,
+        packages,
         progress::step,
         pyspark, tools,
     },
@@ -20,7 +19,7 @@ use crate::{
 };
 
 /// What applications run in.
-pub const SPARK: &str = "localhost/moka-spark:4.0.1";
+pub(crate) const SPARK: &str = "localhost/moka-spark:4.0.1";
 
 const PAUSE: &str = "localhost/moka-pause:1";
 const JAVA: &str = "localhost/moka-java:17";
@@ -98,33 +97,48 @@ async fn spark(cache: &Cache) -> Result<()> {
 
 /// The base of the Spark image, where production has one from a registry.
 async fn java(cache: &Cache, source: &Path) -> Result<()> {
-    let folder = cache.root().join("java-rootfs");
-    let recipe = folder.join("recipe");
-    let image = Image {
-        tag: JAVA,
-        dockerfile: &source.join("java.Dockerfile"),
-        context: &recipe,
-        arguments: &[],
-        contexts: &[],
-        fixed_contexts: &[("rootfs", &folder)],
-    };
-    fs::create_dir_all(&recipe)?;
-    fs::write(recipe.join("packages"), JAVA_PACKAGES)?;
+    let packages = ContentHash::default().add("packages", JAVA_PACKAGES).finish();
+    let folder = cache.root().join(format!("java-{packages}"));
     let archive = folder.join("rootfs.tar");
-    if !archive.is_file() && super::record(cache, JAVA).is_none() {
+    if !archive.is_file() {
         packages::ensure(cache, &packages::IMAGES).await?;
         step("installing Debian with Java and Python", install(cache, &archive)).await?;
     }
-    super::build(cache, &image).await.map(drop)
+    let image = Image {
+        tag: JAVA,
+        dockerfile: &source.join("java.Dockerfile"),
+        context: &folder,
+        arguments: &[],
+        contexts: &[],
+        fixed_contexts: &[],
+    };
+    super::build_base(cache, &image).await
 }
 
-async fn install(cache: &Cache, archive: &PathBuf) -> Result<()> {
-    let part = archive.with_extension("part.tar");
-    let temporary = Path::new(RUN).join("tmp");
-    fs::create_dir_all(&temporary).context("creating a folder for mmdebstrap")?;
+async fn install(cache: &Cache, archive: &Path) -> Result<()> {
+    let part = archive.with_file_name("part.tar");
+    fs::create_dir_all(archive.parent().context("an archive is in a folder")?)?;
     let mut bootstrap = Command::new("mmdebstrap");
     bootstrap.args(["--variant=minbase", "--include", JAVA_PACKAGES, "bookworm"]).arg(&part);
     command::logged(&mut bootstrap, &cache.build_log("mmdebstrap")).await?;
     fs::rename(&part, archive)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{cluster::tools, workspace};
+
+    #[test]
+    fn manifests_run_the_versions_that_are_built() {
+        for (manifest, image, folder, module) in [
+            ("yunikorn", "yunikorn", "kubernetes", "github.com/apache/yunikorn-k8shim"),
+            ("s3", "versitygw", "versitygw", "github.com/versity/versitygw"),
+        ] {
+            let file = format!("deploy/kustomize/platform/{manifest}/deployment.yaml");
+            let text = std::fs::read_to_string(workspace::root().join(&file)).unwrap();
+            let version = tools::version(folder, module).unwrap();
+            assert!(text.contains(&format!("image: localhost/{image}:{version}\n")), "{file}");
+        }
+    }
 }

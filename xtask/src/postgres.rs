@@ -1,0 +1,146 @@
+//! A PostgreSQL that lives as long as a test.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
+
+use crate::cluster::{
+    Cache, TemporaryFolder, TiedChild, ensure_packages, find_program, is_root, output, tail,
+};
+
+const POLL: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ports are chosen before they are used, so another process may take one in between.
+const TRIES: usize = 3;
+
+/// A server with its data in a temporary folder, on a free port of the loopback interface. It ends
+/// when this is dropped or this process ends.
+#[derive(Debug)]
+pub struct TemporaryPostgres {
+    // Fields are dropped in this order: the process first, then its files.
+    server: TiedChild,
+    _folder: TemporaryFolder,
+    port: u16,
+}
+
+impl TemporaryPostgres {
+    /// Starts one and waits until it takes connections.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing and cannot be installed, or does not start.
+    pub async fn start() -> Result<Self> {
+        let programs = programs().await?;
+        let folder = TemporaryFolder::create("postgres")?;
+        let data = folder.path.join("data");
+        prepare(&programs, &folder.path, &data).await?;
+        for _ in 0..TRIES {
+            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+            let mut server = serve(&programs, &folder.path, &data, port)?;
+            if ready(&programs, &mut server, port).await {
+                return Ok(Self { server, _folder: folder, port });
+            }
+        }
+        bail!("PostgreSQL does not start; {}", tail(&folder.path.join("postgres.log")))
+    }
+
+    /// The address of the database `postgres`, as its superuser.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The port on the loopback interface.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the server ended by itself.
+    pub fn ended(&mut self) -> bool {
+        self.server.ended()
+    }
+}
+
+/// The folder of the server's programs: Debian keeps one per version, outside `PATH`.
+async fn programs() -> Result<PathBuf> {
+    if installed().is_none() {
+        ensure_packages(&Cache::locate()?, &[("postgres", "postgresql")]).await?;
+    }
+    installed().context("PostgreSQL is installed, but its programs cannot be found")
+}
+
+fn installed() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
+    folders.sort();
+    folders.extend(find_program("postgres").and_then(|file| Some(file.parent()?.to_owned())));
+    folders.into_iter().rev().find(|folder| folder.join("initdb").is_file())
+}
+
+async fn prepare(programs: &Path, folder: &Path, data: &Path) -> Result<()> {
+    fs::create_dir(data)?;
+    if is_root() {
+        // The server's user must reach its data, and PostgreSQL wants it to be that user's alone.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        output(Command::new("chown").arg("postgres:").arg(data)).await?;
+    }
+    let mut initdb = Command::new(as_postgres().0);
+    initdb.args(as_postgres().1).arg(programs.join("initdb"));
+    initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
+    initdb.args(["--no-sync", "--pgdata"]).arg(data).current_dir("/");
+    output(&mut initdb).await.map(drop)
+}
+
+/// A program and arguments that run the rest as the user that PostgreSQL insists on.
+fn as_postgres() -> (&'static str, &'static [&'static str]) {
+    const USER: &[&str] = &["--reuid=postgres", "--regid=postgres", "--init-groups"];
+    if is_root() { ("setpriv", USER) } else { ("env", &[]) }
+}
+
+fn serve(programs: &Path, folder: &Path, data: &Path, port: u16) -> Result<TiedChild> {
+    let log = File::create(folder.join("postgres.log"))?;
+    let errors = log.try_clone()?;
+    // INT is a fast shutdown: it also frees the shared memory.
+    TiedChild::start("INT", |command| {
+        if is_root() {
+            command.args(as_postgres().1);
+        }
+        command.arg(programs.join("postgres")).arg("-D").arg(data).current_dir("/");
+        let settings = [
+            format!("port={port}"),
+            "listen_addresses=127.0.0.1".to_owned(),
+            "unix_socket_directories=".to_owned(),
+            "max_connections=200".to_owned(),
+            "fsync=off".to_owned(),
+            "synchronous_commit=off".to_owned(),
+            "full_page_writes=off".to_owned(),
+        ];
+        for setting in settings {
+            command.args(["-c", &setting]);
+        }
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    })
+}
+
+async fn ready(programs: &Path, server: &mut TiedChild, port: u16) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline && !server.ended() {
+        let mut asked = Command::new(programs.join("pg_isready"));
+        asked.args(["--quiet", "--host=127.0.0.1", "--port", &port.to_string()]);
+        if output(&mut asked).await.is_ok() {
+            return true;
+        }
+        sleep(POLL).await;
+    }
+    false
+}
