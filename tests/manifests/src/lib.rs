@@ -1,1 +1,1 @@
-//! Tests: manifests.
+//! What kustomize renders; the tests are in `tests/`.
