@@ -158,8 +158,10 @@ impl Service<Request<Body>> for Channel {
                 return Ok(answer.await?);
             };
             match timeout_at(until, answer).await {
-                Ok(answer) => Ok(answer?),
-                Err(_elapsed) => Err(status_of(&no_answer()).into()),
+                Ok(Ok(answer)) => Ok(answer),
+                // The channel watches the same deadline and may notice it first.
+                Ok(Err(error)) if Instant::now() < until => Err(error.into()),
+                Ok(Err(_)) | Err(_) => Err(status_of(&no_answer()).into()),
             }
         })
     }
