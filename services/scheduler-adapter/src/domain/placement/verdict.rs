@@ -1,0 +1,119 @@
+//! What is said of one cluster.
+
+use super::{
+    Candidate, PlacementRequest,
+    score::{self, Score},
+};
+use crate::domain::{
+    fleet::Observation,
+    queue_tree::Queue,
+    resources::{Amount, Limit},
+};
+
+/// The only order of applications in a queue that YuniKorn combines with gangs.
+const GANG_SORTING_POLICY: &str = "fifo";
+
+/// Whether an application could go to a cluster, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Verdict {
+    Eligible(Score),
+    NotYetRead,
+    Unanswered,
+    UnknownQueue { reason: String },
+    GangTooLarge { reason: String },
+    Closed { reason: String },
+}
+
+impl Verdict {
+    pub(super) fn of(request: &PlacementRequest, observation: &Observation) -> Self {
+        let Some(snapshot) = &observation.snapshot else {
+            return if observation.failing {
+                Self::Unanswered
+            } else {
+                Self::NotYetRead
+            };
+        };
+        let Some(queue) = snapshot.tree.get(&request.queue) else {
+            return Self::UnknownQueue {
+                reason: format!("there is no queue {}", request.queue),
+            };
+        };
+        let gang = request.gang();
+        if !queue.leaf {
+            return Self::UnknownQueue {
+                reason: format!("queue {} is not a leaf", queue.path),
+            };
+        }
+        if !queue.maximum.holds(gang) {
+            return Self::GangTooLarge {
+                reason: too_large(gang, queue.maximum),
+            };
+        }
+        if let Some(reason) = why_closed(queue) {
+            return Self::Closed { reason };
+        }
+        let capacity = snapshot.tree.capacity();
+        Self::Eligible(score::of_queue(gang, queue, capacity, observation.failing))
+    }
+
+    pub(super) fn is_eligible(&self) -> bool {
+        matches!(self, Self::Eligible(_))
+    }
+
+    /// Higher is better. Verdicts that are not eligible are below every one that is.
+    pub(super) fn score(&self) -> f64 {
+        match self {
+            Self::Eligible(score) => score.value,
+            _ => 0.0,
+        }
+    }
+
+    pub(super) fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Eligible(score) => score.reasons.clone(),
+            Self::NotYetRead => vec!["its queues have not been read yet".to_owned()],
+            Self::Unanswered => vec!["its scheduler has not answered yet".to_owned()],
+            Self::UnknownQueue { reason }
+            | Self::GangTooLarge { reason }
+            | Self::Closed { reason } => vec![reason.clone()],
+        }
+    }
+
+    pub(super) fn into_candidate(self, cluster: &str) -> Candidate {
+        Candidate {
+            cluster: cluster.to_owned(),
+            score: self.score(),
+            eligible: self.is_eligible(),
+            reasons: self.reasons(),
+        }
+    }
+}
+
+fn why_closed(queue: &Queue) -> Option<String> {
+    let Queue {
+        path,
+        open,
+        sorting_policy,
+        ..
+    } = queue;
+    if !open {
+        return Some(format!("queue {path} takes no new applications"));
+    }
+    let takes_gangs = sorting_policy.is_empty() || sorting_policy == GANG_SORTING_POLICY;
+    (!takes_gangs).then(|| {
+        format!("queue {path} sorts its applications by {sorting_policy}, which takes no gangs")
+    })
+}
+
+fn too_large(gang: Amount, maximum: Limit) -> String {
+    let names = ["millicores", "bytes of memory", "pods"];
+    let over: Vec<_> = names
+        .into_iter()
+        .zip(maximum.pairs(gang))
+        .filter_map(|(name, (limit, asked))| {
+            let limit = limit.filter(|limit| asked > *limit)?;
+            Some(format!("asks for {asked} {name} of at most {limit}"))
+        })
+        .collect();
+    over.join(" and ")
+}

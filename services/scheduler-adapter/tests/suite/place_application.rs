@@ -1,0 +1,170 @@
+use moka_core::ErrorReason;
+use moka_process::Tasks;
+use moka_proto::{
+    common::v1::PodSize,
+    scheduling::v1::{PlaceApplicationRequest, PlacementRequest},
+};
+use moka_rpc::error_of;
+
+use crate::{service::Service, yunikorn_stub::YuniKornStub};
+
+fn request(queue: &str, executor_count: i32) -> PlacementRequest {
+    let size = PodSize {
+        cpu_millicores: 100,
+        memory_bytes: 939_524_096,
+    };
+    PlacementRequest {
+        attempt_name: "m01hf7yat00v2t9d4h5w8k3e6qz-1".to_owned(),
+        queue: queue.to_owned(),
+        driver: Some(size),
+        executor: Some(size),
+        executor_count,
+        clusters: Vec::new(),
+    }
+}
+
+async fn error(service: &Service, request: Option<PlacementRequest>) -> moka_core::PublicError {
+    let request = PlaceApplicationRequest { request };
+    error_of(
+        &service
+            .client
+            .clone()
+            .place_application(request)
+            .await
+            .unwrap_err(),
+    )
+}
+
+#[tokio::test]
+async fn gang_that_fits_is_placed_with_its_metadata() {
+    let tasks = Tasks::default();
+    let mut service = Service::start(&[("local", &YuniKornStub::start(&tasks).await)]);
+    service.until_read("local").await;
+    let request = PlaceApplicationRequest {
+        request: Some(request("root.ads.etl", 2)),
+    };
+    let answer = service
+        .client
+        .place_application(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let placement = answer.placement.unwrap();
+    assert_eq!(
+        (placement.cluster.as_str(), placement.queue.as_str()),
+        ("local", "root.ads.etl")
+    );
+    assert_eq!(placement.scheduler_name, "yunikorn");
+    let groups = &placement.driver.unwrap().annotations["yunikorn.apache.org/task-groups"];
+    assert!(
+        groups.contains(r#""name":"spark-executor","minMember":2"#),
+        "{groups}"
+    );
+    assert_eq!(
+        placement.executor.unwrap().labels["yunikorn.apache.org/queue"],
+        "root.ads.etl"
+    );
+    assert_eq!(answer.candidates.len(), 1);
+    assert!(answer.candidates[0].eligible);
+    let metrics = service.context.metrics_text().unwrap();
+    let counted = r#"moka_scheduler_adapter_placements_total{outcome="placed"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn refusals_name_their_reason() {
+    let tasks = Tasks::default();
+    let mut service = Service::start(&[("local", &YuniKornStub::start(&tasks).await)]);
+    service.until_read("local").await;
+    let unknown = error(&service, Some(request("root.nothing", 1))).await;
+    assert_eq!(unknown.reason, ErrorReason::UnknownQueue);
+    assert_eq!(unknown.violations[0].field, "request.queue");
+    let parent = error(&service, Some(request("root.ads", 1))).await;
+    assert_eq!(parent.reason, ErrorReason::UnknownQueue);
+    // The same gang that YuniKorn itself rejected when it was recorded.
+    let large = error(&service, Some(request("root.ads.etl", 40))).await;
+    assert_eq!(large.reason, ErrorReason::GangExceedsQueue);
+    assert!(
+        large
+            .message
+            .contains("38520487936 bytes of memory of at most 12884901888")
+    );
+    assert_eq!(large.retry_after, None);
+}
+
+#[tokio::test]
+async fn every_invalid_field_is_named() {
+    let tasks = Tasks::default();
+    let service = Service::start(&[("local", &YuniKornStub::start(&tasks).await)]);
+    let invalid = PlacementRequest {
+        attempt_name: "etl".to_owned(),
+        queue: String::new(),
+        driver: None,
+        executor: Some(PodSize {
+            cpu_millicores: 0,
+            memory_bytes: -1,
+        }),
+        executor_count: 100_001,
+        clusters: vec!["elsewhere".to_owned()],
+    };
+    let error_of_all = error(&service, Some(invalid)).await;
+    assert_eq!(error_of_all.reason, ErrorReason::InvalidField);
+    let mut fields: Vec<_> = error_of_all
+        .violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    fields.sort_unstable();
+    let expected = [
+        "request.attempt_name",
+        "request.clusters",
+        "request.driver",
+        "request.executor.cpu_millicores",
+        "request.executor.memory_bytes",
+        "request.executor_count",
+        "request.queue",
+    ];
+    assert_eq!(fields, expected);
+    let empty = error(&service, None).await;
+    assert_eq!(empty.violations[0].field, "request");
+}
+
+#[tokio::test]
+async fn silent_scheduler_is_unavailable_until_it_answers_and_then_stale() {
+    let tasks = Tasks::default();
+    let stub = YuniKornStub::start(&tasks).await;
+    stub.fail(true);
+    let mut service = Service::start(&[("local", &stub)]);
+    service
+        .until(|fleet| fleet.get("local").unwrap().failing)
+        .await;
+    let silent = error(&service, Some(request("root.search", 1))).await;
+    assert_eq!(silent.reason, ErrorReason::SchedulerUnavailable);
+    assert!(silent.retry_after.is_some());
+    assert_eq!(
+        service.context.readiness.missing(),
+        ["queue tree of a cluster"]
+    );
+
+    stub.fail(false);
+    service.until_read("local").await;
+    stub.fail(true);
+    service
+        .until(|fleet| fleet.get("local").unwrap().failing)
+        .await;
+    assert!(
+        service.context.readiness.missing().is_empty(),
+        "one answer is enough to be ready"
+    );
+    let request = PlaceApplicationRequest {
+        request: Some(request("root.search", 1)),
+    };
+    let answer = service
+        .client
+        .place_application(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let reasons = &answer.candidates[0].reasons;
+    assert!(reasons.contains(&"its scheduler did not answer the last question".to_owned()));
+}
