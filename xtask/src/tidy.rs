@@ -6,6 +6,7 @@ mod dependencies;
 mod docs;
 mod environment;
 mod sources;
+mod tls;
 
 use std::{fmt, fs, path::PathBuf};
 
@@ -78,6 +79,7 @@ pub fn run() -> anyhow::Result<()> {
     findings.extend(dependencies::check()?);
     findings.extend(docs::check()?);
     findings.extend(environment::check()?);
+    findings.extend(tls::check()?);
     findings.sort();
     for finding in &findings {
         println!("{finding}");
