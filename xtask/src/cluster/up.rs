@@ -135,5 +135,9 @@ fn mark_node_folder() -> Result<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join(super::NODE_FOLDER_MARK), "")?;
     }
+    // The persistent volumes of deploy/kustomize/overlays/local; the kubelet does not make them.
+    for service in ["history-index", "submission"] {
+        fs::create_dir_all(folder.join("volumes").join(service))?;
+    }
     Ok(())
 }
