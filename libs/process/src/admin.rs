@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -29,6 +29,7 @@ pub(crate) fn router(context: ProcessContext, log_filter: LogFilter) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/log-filter", get(show_log_filter).put(change_log_filter))
+        .fallback(get(page))
         .with_state(Admin {
             context,
             log_filter,
@@ -50,6 +51,13 @@ async fn metrics(State(admin): State<Admin>) -> Response {
     match admin.context.metrics_text() {
         Ok(text) => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn page(State(admin): State<Admin>, uri: Uri) -> Response {
+    match admin.context.page(uri.path()) {
+        Some(text) => ([(CONTENT_TYPE, "application/json")], text).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

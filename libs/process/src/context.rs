@@ -9,7 +9,7 @@ use moka_core::clock::{Clock, SystemClock};
 use prometheus_client::{metrics::info::Info, registry::Registry};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ListenPolicy, Readiness, Tasks};
+use crate::{ListenPolicy, Readiness, Tasks, pages::Pages};
 
 /// What a binary says about itself. All of it is known at compile time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub struct ProcessContext {
     /// Which addresses the service may bind.
     pub listen: ListenPolicy,
     registry: Arc<Mutex<Registry>>,
+    pages: Pages,
 }
 
 impl ProcessContext {
@@ -55,7 +56,24 @@ impl ProcessContext {
             clock: Arc::new(SystemClock),
             listen: ListenPolicy::LoopbackOnly,
             registry: Arc::new(Mutex::new(root_registry(service))),
+            pages: Pages::default(),
         }
+    }
+
+    /// Adds a page of JSON to the admin port: `page` is called for each GET of `path`, on the
+    /// runtime's threads, and must not block. The same path again replaces the page; the admin
+    /// port's own paths cannot be replaced.
+    pub fn admin_page(
+        &self,
+        path: &'static str,
+        page: impl Fn() -> String + Send + Sync + 'static,
+    ) {
+        self.pages.add(path, page);
+    }
+
+    /// The service's own page at `path`, as it is now.
+    pub(crate) fn page(&self, path: &str) -> Option<String> {
+        self.pages.render(path)
     }
 
     /// Registers metrics: `register` gets a registry whose metrics are named `moka_<service>_…`.

@@ -12,6 +12,7 @@ mod exit;
 mod listen;
 mod log_filter;
 mod options;
+mod pages;
 mod readiness;
 mod signals;
 mod tasks;
