@@ -47,6 +47,6 @@ mod tests {
             count.to_string()
         });
         assert_eq!(pages.render("/streams").as_deref(), Some("1"));
-        assert_eq!(pages.clone().render("/streams").as_deref(), Some("2"));
+        assert_eq!(pages.render("/streams").as_deref(), Some("2"));
     }
 }
