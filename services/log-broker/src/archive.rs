@@ -1,0 +1,9 @@
+//! Streams as the object store has them.
+
+mod index;
+mod objects;
+mod read;
+
+pub use index::{StreamIndex, StreamObject};
+pub use objects::RawObjects;
+pub use read::{ArchivePage, Limits, OpenGaps, PageEnd};

@@ -1,0 +1,184 @@
+//! Raw objects, read and kept for a while.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use moka_objects::{MAX_OBJECT_SIZE_BYTES, ObjectKey, ObjectMeta, ObjectStore};
+
+use crate::{
+    domain::run::{Piece, RawObject, Run},
+    error::Error,
+    metrics::Metrics,
+};
+
+/// Most bytes that one object may become when it is uncompressed.
+const MAX_UNCOMPRESSED_BYTES: u64 = 256 << 20;
+/// How much of a large object is read at once.
+const RANGE_BYTES: u64 = 32 << 20;
+/// Objects in a page of a listing.
+const PAGE_SIZE: usize = 1000;
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Reads raw objects. Clones share the cache.
+#[derive(Debug, Clone)]
+pub struct RawObjects {
+    store: Arc<dyn ObjectStore>,
+    cache: Arc<Mutex<Cache>>,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct Cache {
+    entries: BTreeMap<ObjectKey, (Arc<RawObject>, u64)>,
+    size_bytes: usize,
+    maximum_bytes: usize,
+    clock: u64,
+}
+
+impl RawObjects {
+    /// A reader that keeps at most so many bytes of objects, or the last one when it alone is larger.
+    pub fn new(store: Arc<dyn ObjectStore>, cache_bytes: usize, metrics: Metrics) -> Self {
+        let cache =
+            Cache { entries: BTreeMap::new(), size_bytes: 0, maximum_bytes: cache_bytes, clock: 0 };
+        Self { store, cache: Arc::new(Mutex::new(cache)), metrics }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// All objects under a prefix.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
+        let mut found = Vec::new();
+        let mut start_after: Option<String> = None;
+        loop {
+            let page = self.store.list(prefix, start_after.as_deref(), PAGE_SIZE).await?;
+            found.extend(page.objects);
+            start_after = page.next;
+            if start_after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The runs of an object; none when it has been deleted.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or the object cannot be uncompressed.
+    pub async fn runs(&self, key: &ObjectKey) -> Result<Vec<Run>, Error> {
+        let object = self.load(key).await?;
+        self.metrics.records_read.inc_by(object.record_count);
+        if object.malformed_count > 0 {
+            self.metrics.records_malformed.inc_by(object.malformed_count);
+            tracing::warn!(%key, count = object.malformed_count, "object has lines that are no records");
+        }
+        Ok(object.pieces.iter().map(|piece| piece.run.clone()).collect())
+    }
+
+    /// An object.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or the object cannot be uncompressed.
+    pub async fn load(&self, key: &ObjectKey) -> Result<Arc<RawObject>, Error> {
+        if let Some(object) = self.cache().get(key) {
+            return Ok(object);
+        }
+        let bytes = self.fetch(key).await?;
+        let object = Arc::new(RawObject::parse(&uncompressed(key, bytes)?));
+        self.cache().put(key, &object);
+        Ok(object)
+    }
+
+    /// Larger objects than one answer may have are Fluent Bit's multipart uploads.
+    async fn fetch(&self, key: &ObjectKey) -> Result<Bytes, Error> {
+        let Some(first) = self.store.get_range(key, 0..RANGE_BYTES).await? else {
+            return Ok(Bytes::new());
+        };
+        if first.size_bytes <= first.bytes.len() as u64 {
+            return Ok(first.bytes);
+        }
+        if first.size_bytes > MAX_UNCOMPRESSED_BYTES {
+            return Err(too_large(key));
+        }
+        let mut bytes = first.bytes.to_vec();
+        while (bytes.len() as u64) < first.size_bytes {
+            let start = bytes.len() as u64;
+            let range = start..start + RANGE_BYTES;
+            match self.store.get_range(key, range).await? {
+                Some(part) if !part.bytes.is_empty() => bytes.extend_from_slice(&part.bytes),
+                _ => break,
+            }
+        }
+        Ok(bytes.into())
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    fn get(&mut self, key: &ObjectKey) -> Option<Arc<RawObject>> {
+        self.clock += 1;
+        let (object, used) = self.entries.get_mut(key)?;
+        *used = self.clock;
+        Some(Arc::clone(object))
+    }
+
+    fn put(&mut self, key: &ObjectKey, object: &Arc<RawObject>) {
+        self.clock += 1;
+        let entry = (Arc::clone(object), self.clock);
+        self.size_bytes += object.size_bytes();
+        if let Some((replaced, _)) = self.entries.insert(key.clone(), entry) {
+            self.size_bytes -= replaced.size_bytes();
+        }
+        while self.size_bytes > self.maximum_bytes && self.entries.len() > 1 {
+            let oldest = self.entries.iter().min_by_key(|(_, (_, used))| *used);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+            if let Some((object, _)) = self.entries.remove(&oldest) {
+                self.size_bytes -= object.size_bytes();
+            }
+        }
+    }
+}
+
+fn uncompressed(key: &ObjectKey, bytes: Bytes) -> Result<Bytes, Error> {
+    if !bytes.starts_with(&ZSTD_MAGIC) {
+        return Ok(bytes);
+    }
+    let damaged = |error: std::io::Error| Error::Damaged {
+        key: key.to_string(),
+        problem: error.to_string(),
+    };
+    let mut plain = Vec::new();
+    let decoder = zstd::stream::read::Decoder::with_buffer(&*bytes).map_err(damaged)?;
+    decoder.take(MAX_UNCOMPRESSED_BYTES + 1).read_to_end(&mut plain).map_err(damaged)?;
+    if plain.len() as u64 > MAX_UNCOMPRESSED_BYTES {
+        return Err(too_large(key));
+    }
+    Ok(plain.into())
+}
+
+fn too_large(key: &ObjectKey) -> Error {
+    let limit_mebibytes = MAX_UNCOMPRESSED_BYTES >> 20;
+    Error::Damaged { key: key.to_string(), problem: format!("more than {limit_mebibytes} MiB") }
+}
+
+// A put of an assembled chunk is limited by the store; a raw object may be larger than that.
+const _: () = assert!(RANGE_BYTES <= MAX_OBJECT_SIZE_BYTES as u64);
+
+/// A piece of a loaded object.
+pub(super) fn piece(object: &RawObject, index: usize) -> Option<&Piece> {
+    object.pieces.get(index)
+}

@@ -1,0 +1,17 @@
+//! What logs are: records, streams, lines and chunks. Pure.
+
+pub mod checkpoint;
+pub mod chunk;
+pub mod completeness;
+pub mod cri;
+pub mod cursor;
+pub mod generation;
+pub mod keys;
+pub mod layout;
+pub mod lines;
+pub mod manifest;
+pub mod record;
+pub mod run;
+pub mod stream;
+#[cfg(test)]
+mod testing;

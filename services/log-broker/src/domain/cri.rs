@@ -1,0 +1,106 @@
+//! The lines that a container runtime writes: `<RFC3339Nano> stdout|stderr P|F <text>`.
+
+use jiff::Timestamp;
+
+/// A container's two outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A line of a container's log file, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CriLine<'a> {
+    /// When the runtime took it.
+    pub time: Timestamp,
+    /// Where the container wrote it.
+    pub output: Output,
+    /// Whether the container's line goes on in the next one of the same output.
+    pub partial: bool,
+    /// What the container wrote.
+    pub text: &'a [u8],
+}
+
+impl<'a> CriLine<'a> {
+    /// Takes a line apart; `None` when it is not of this form.
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        let (time, rest) = split_at_space(line)?;
+        let (output, rest) = split_at_space(rest)?;
+        // A runtime writes the space before an empty text too, but a shipper may trim it.
+        let (tags, text) = split_at_space(rest).unwrap_or((rest, &[]));
+        let output = match output {
+            b"stdout" => Output::Stdout,
+            b"stderr" => Output::Stderr,
+            _ => return None,
+        };
+        // The tags are separated by colons; the first says whether the line is whole.
+        let partial = match tags.split(|byte| *byte == b':').next()? {
+            b"P" => true,
+            b"F" => false,
+            _ => return None,
+        };
+        Some(Self { time: parse_time(time)?, output, partial, text })
+    }
+}
+
+/// Takes a line of the Kubernetes log API with `timestamps=true` apart: `<RFC3339Nano> <text>`.
+pub fn parse_api_line(line: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (time, text) = split_at_space(line).unwrap_or((line, &[]));
+    Some((parse_time(time)?, text))
+}
+
+fn parse_time(text: &[u8]) -> Option<Timestamp> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn split_at_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let position = bytes.iter().position(|byte| *byte == b' ')?;
+    Some((&bytes[..position], &bytes[position + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_apart() {
+        let line = CriLine::parse(b"2026-11-20T13:22:45.035088137Z stderr F  two  spaces ").unwrap();
+        assert_eq!(line.time.subsec_nanosecond(), 35_088_137);
+        assert_eq!((line.output, line.partial, line.text), (Output::Stderr, false, &b" two  spaces "[..]));
+        let line = CriLine::parse(b"2026-11-20T13:22:45+01:00 stdout P:x \xff").unwrap();
+        assert_eq!((line.output, line.partial, line.text), (Output::Stdout, true, &b"\xff"[..]));
+        let empty = CriLine::parse(b"2026-11-20T13:22:45Z stdout F").unwrap();
+        assert_eq!(empty.text, b"");
+    }
+
+    #[test]
+    fn other_lines_are_not_taken_for_cri() {
+        for line in [
+            &b""[..],
+            b"2026-11-20T13:22:45Z",
+            b"2026-11-20T13:22:45Z stdin F x",
+            b"2026-11-20T13:22:45Z stdout X x",
+            b"yesterday stdout F x",
+            b"{\"Event\":\"SparkListenerLogStart\"}",
+        ] {
+            assert_eq!(CriLine::parse(line), None, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back(text: Vec<u8>, nanoseconds in 0..4_000_000_000_000_000_000_i128) {
+            let time = Timestamp::from_nanosecond(nanoseconds).unwrap();
+            let mut line = format!("{time} stdout F ").into_bytes();
+            line.extend_from_slice(&text);
+            let parsed = CriLine::parse(&line).unwrap();
+            prop_assert_eq!(parsed.time, time);
+            prop_assert_eq!(parsed.text, &text[..]);
+        }
+    }
+}

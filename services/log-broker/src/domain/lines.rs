@@ -1,0 +1,181 @@
+//! A container's lines: partial ones joined, each with a place that live and archive share.
+
+use jiff::Timestamp;
+
+use super::{
+    cri::{CriLine, Output},
+    cursor::LinePlace,
+    run::hash_of,
+};
+
+/// Longest line that is given in one piece. A longer one is cut, the same way live and archived.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// A line as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What was written, without the line end.
+    pub text: Vec<u8>,
+    /// When; `None` in event logs.
+    pub time: Option<Timestamp>,
+    /// Where; `None` when it is not known.
+    pub output: Option<Output>,
+}
+
+/// A container's line and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedLine {
+    /// The line.
+    pub line: Line,
+    /// Its place.
+    pub place: LinePlace,
+}
+
+/// Joins the lines of a container's log in the order of the file.
+///
+/// The place of a line is its time, never lower than that of a line before it (two outputs may be
+/// written microseconds out of order), and its number among lines of that time.
+#[derive(Debug, Clone, Default)]
+pub struct LineJoiner {
+    last: Option<(Timestamp, u32)>,
+    stdout: Partial,
+    stderr: Partial,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Partial {
+    text: Vec<u8>,
+    /// Time of the first part; `None` when nothing was begun.
+    begin: Option<Timestamp>,
+}
+
+impl LineJoiner {
+    /// A joiner for the lines after those whose highest time is `maximum_time_before`.
+    pub fn after(maximum_time_before: Option<Timestamp>) -> Self {
+        // Nobody asks for places at that time when he starts here, so that their numbers do not matter.
+        Self { last: maximum_time_before.map(|time| (time, 0)), ..Self::default() }
+    }
+
+    /// Takes a line of the file, without its newline; gives the container's lines that it ends.
+    pub fn push(&mut self, line: &[u8]) -> Vec<PlacedLine> {
+        let Some(cri) = CriLine::parse(line) else {
+            let time = self.last.map_or(Timestamp::UNIX_EPOCH, |(time, _)| time);
+            return self.cut(time, None, line.to_vec());
+        };
+        let partial = self.partial(cri.output);
+        let begin = *partial.begin.get_or_insert(cri.time);
+        partial.text.extend_from_slice(cri.text);
+        if cri.partial && partial.text.len() < MAX_LINE_BYTES {
+            return Vec::new();
+        }
+        let keep = if cri.partial { partial.text.split_off(MAX_LINE_BYTES) } else { Vec::new() };
+        let text = std::mem::replace(&mut partial.text, keep);
+        if !cri.partial {
+            partial.begin = None;
+        }
+        self.cut(begin, Some(cri.output), text)
+    }
+
+    /// Takes a line of the Kubernetes log API, which has joined it.
+    pub fn push_joined(&mut self, time: Timestamp, text: Vec<u8>) -> Vec<PlacedLine> {
+        self.cut(time, None, text)
+    }
+
+    /// What was begun and not ended, when nothing more will come.
+    pub fn finish(&mut self) -> Vec<PlacedLine> {
+        let mut lines = Vec::new();
+        for output in [Output::Stdout, Output::Stderr] {
+            let Partial { text, begin } = std::mem::take(self.partial(output));
+            if let Some(begin) = begin {
+                lines.extend(self.cut(begin, Some(output), text));
+            }
+        }
+        lines
+    }
+
+    fn partial(&mut self, output: Output) -> &mut Partial {
+        match output {
+            Output::Stdout => &mut self.stdout,
+            Output::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn cut(&mut self, time: Timestamp, output: Option<Output>, mut text: Vec<u8>) -> Vec<PlacedLine> {
+        let mut lines = Vec::new();
+        while text.len() > MAX_LINE_BYTES {
+            let rest = text.split_off(MAX_LINE_BYTES);
+            lines.push(self.place(time, output, text));
+            text = rest;
+        }
+        lines.push(self.place(time, output, text));
+        lines
+    }
+
+    fn place(&mut self, time: Timestamp, output: Option<Output>, text: Vec<u8>) -> PlacedLine {
+        let (place_time, ordinal) = match self.last {
+            Some((last, ordinal)) if time <= last => (last, ordinal + 1),
+            _ => (time, 0),
+        };
+        self.last = Some((place_time, ordinal));
+        let place = LinePlace { time: place_time, ordinal, hash: hash_of(&text) };
+        PlacedLine { line: Line { text, time: Some(time), output }, place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(lines: &[&str]) -> Vec<(String, i32, u32)> {
+        let mut joiner = LineJoiner::default();
+        let mut placed: Vec<_> = lines.iter().flat_map(|line| joiner.push(line.as_bytes())).collect();
+        placed.extend(joiner.finish());
+        placed
+            .into_iter()
+            .map(|placed| {
+                let text = String::from_utf8(placed.line.text).unwrap();
+                (text, placed.place.time.subsec_nanosecond(), placed.place.ordinal)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn partial_lines_are_joined_by_output() {
+        let lines = joined(&[
+            "2026-11-21T03:00:00.000000001Z stdout P one ",
+            "2026-11-21T03:00:00.000000002Z stderr F error",
+            "2026-11-21T03:00:00.000000003Z stdout F line",
+            "2026-11-21T03:00:00.000000004Z stdout P unfinished",
+        ]);
+        assert_eq!(
+            lines,
+            [("error".into(), 2, 0), ("one line".into(), 2, 1), ("unfinished".into(), 4, 0)]
+        );
+    }
+
+    #[test]
+    fn lines_of_one_time_are_numbered_and_time_never_falls() {
+        let lines = joined(&[
+            "2026-11-21T03:00:00.000000005Z stdout F a",
+            "2026-11-21T03:00:00.000000005Z stdout F b",
+            "2026-11-21T03:00:00.000000004Z stderr F c",
+            "2026-11-21T03:00:00.000000006Z stderr F d",
+        ]);
+        let places: Vec<_> = lines.iter().map(|(_, time, ordinal)| (*time, *ordinal)).collect();
+        assert_eq!(places, [(5, 0), (5, 1), (5, 2), (6, 0)]);
+    }
+
+    #[test]
+    fn live_line_has_the_place_of_its_archived_self() {
+        let time: Timestamp = "2026-11-21T03:00:00.5Z".parse().unwrap();
+        let long = "x".repeat(3 * MAX_LINE_BYTES / 2);
+        let live = LineJoiner::default().push_joined(time, long.clone().into_bytes());
+        let mut joiner = LineJoiner::default();
+        let (head, tail) = long.split_at(10_000);
+        let mut archived = joiner.push(format!("{time} stdout P {head}").as_bytes());
+        archived.extend(joiner.push(format!("{time} stdout F {tail}").as_bytes()));
+        let places = |lines: &[PlacedLine]| lines.iter().map(|line| line.place).collect::<Vec<_>>();
+        assert_eq!(places(&live).len(), 2);
+        assert_eq!(places(&live), places(&archived));
+    }
+}

@@ -1,0 +1,243 @@
+//! Runs: consecutive lines of one file within one raw object.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{
+    cri::CriLine,
+    record::{Generation, RawRecord},
+};
+
+/// Most marks that a run keeps; above it every other one is dropped.
+const MAX_MARKS: usize = 1024;
+
+/// What is known of a line that starts at some offset, to tell generations apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Offset of the line.
+    pub offset_bytes: u64,
+    /// Its time; `None` when it is no CRI line.
+    pub time: Option<Timestamp>,
+    /// Its content.
+    pub hash: u64,
+}
+
+/// Consecutive lines, without their content: small enough to keep for every object of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Path of the file on its node.
+    pub path: Arc<str>,
+    /// The generation, when the shipper told it.
+    pub generation: Option<Generation>,
+    /// Offset of the first line.
+    pub start_bytes: u64,
+    /// Offset after the last line's newline.
+    pub end_bytes: u64,
+    /// Lines that end a line of the container, or all lines when they are no CRI lines.
+    pub whole_line_count: u64,
+    /// Time of the first line.
+    pub first_time: Option<Timestamp>,
+    /// Highest time of a line.
+    pub maximum_time: Option<Timestamp>,
+    /// Whether the last line of one of the outputs goes on.
+    pub ends_partial: bool,
+    /// Some of the lines, the first always.
+    pub marks: Vec<Mark>,
+}
+
+/// A run and its bytes, which are the source file's from the run's start to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// What is known of it.
+    pub run: Run,
+    /// The lines with their newlines.
+    pub bytes: Vec<u8>,
+}
+
+/// A raw object, read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawObject {
+    /// Its runs, in the order of the object.
+    pub pieces: Vec<Piece>,
+    /// How many records it has.
+    pub record_count: u64,
+    /// How many of its lines are no records.
+    pub malformed_count: u64,
+}
+
+impl RawObject {
+    /// Reads the uncompressed bytes of an object. Lines that are no records are counted and left out:
+    /// what they held is then missing by its offsets.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let mut object = Self::default();
+        let mut builder = Builder::default();
+        for json in bytes.split(|byte| *byte == b'\n').filter(|json| !json.is_empty()) {
+            match RawRecord::parse(json) {
+                Ok(record) => {
+                    object.record_count += 1;
+                    builder.push(&record, &mut object.pieces);
+                }
+                Err(_not_a_record) => object.malformed_count += 1,
+            }
+        }
+        object.pieces.extend(builder.current.take().map(Open::close));
+        object
+    }
+
+    /// Memory that it takes, roughly.
+    pub fn size_bytes(&self) -> usize {
+        let marks = |piece: &Piece| piece.run.marks.len() * size_of::<Mark>();
+        self.pieces.iter().map(|piece| piece.bytes.len() + marks(piece) + size_of::<Piece>()).sum()
+    }
+}
+
+/// Names content; equal in every process and release (FNV-1a).
+pub fn hash_of(bytes: &[u8]) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
+}
+
+#[derive(Default)]
+struct Builder {
+    current: Option<Open>,
+}
+
+impl Builder {
+    fn push(&mut self, record: &RawRecord<'_>, finished: &mut Vec<Piece>) {
+        let continues = self.current.as_mut().is_some_and(|open| open.continues(record));
+        if !continues {
+            finished.extend(self.current.take().map(Open::close));
+        }
+        self.current.get_or_insert_with(|| Open::new(record)).push(record);
+    }
+}
+
+struct Open {
+    piece: Piece,
+    marks_every: u64,
+    line_count: u64,
+    /// Whether standard output's and standard error's last lines go on.
+    open: [bool; 2],
+}
+
+impl Open {
+    fn new(record: &RawRecord<'_>) -> Self {
+        let run = Run {
+            path: Arc::from(&*record.path),
+            generation: record.generation,
+            start_bytes: record.offset_bytes,
+            end_bytes: record.offset_bytes,
+            whole_line_count: 0,
+            first_time: None,
+            maximum_time: None,
+            ends_partial: false,
+            marks: Vec::new(),
+        };
+        Self { piece: Piece { run, bytes: Vec::new() }, marks_every: 1, line_count: 0, open: [false; 2] }
+    }
+
+    /// Whether the record is the next line of this run. Fluent Bit takes the carriage return before a
+    /// newline away, which shows as one byte that is missing between two of its records: it is put
+    /// back.
+    fn continues(&mut self, record: &RawRecord<'_>) -> bool {
+        let Piece { run, bytes } = &mut self.piece;
+        if *run.path != *record.path || run.generation != record.generation {
+            return false;
+        }
+        if record.offset_bytes == run.end_bytes + 1 && run.generation.is_none() {
+            bytes.insert(bytes.len() - 1, b'\r');
+            run.end_bytes += 1;
+        }
+        record.offset_bytes == run.end_bytes
+    }
+
+    fn push(&mut self, record: &RawRecord<'_>) {
+        let Piece { run, bytes } = &mut self.piece;
+        let cri = CriLine::parse(&record.line);
+        let time = cri.map(|line| line.time);
+        if self.line_count == 0 {
+            run.first_time = time;
+        }
+        run.maximum_time = run.maximum_time.max(time);
+        if let Some(line) = cri {
+            self.open[line.output as usize] = line.partial;
+        }
+        run.ends_partial = self.open.contains(&true);
+        run.whole_line_count += u64::from(cri.is_none_or(|line| !line.partial));
+        if self.line_count.is_multiple_of(self.marks_every) {
+            let hash = hash_of(&record.line);
+            run.marks.push(Mark { offset_bytes: record.offset_bytes, time, hash });
+            if run.marks.len() > MAX_MARKS {
+                self.marks_every *= 2;
+                let mut keep = false;
+                run.marks.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+            }
+        }
+        self.line_count += 1;
+        bytes.extend_from_slice(&record.line);
+        bytes.push(b'\n');
+        run.end_bytes += record.line.len() as u64 + 1;
+    }
+
+    fn close(self) -> Piece {
+        self.piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(records: &[(&str, u64, &str)]) -> RawObject {
+        let lines: Vec<_> = records
+            .iter()
+            .map(|(path, offset, log)| {
+                serde_json::json!({"path": path, "offset": offset, "log": log}).to_string()
+            })
+            .collect();
+        RawObject::parse(lines.join("\n").as_bytes())
+    }
+
+    fn ranges(object: &RawObject) -> Vec<(u64, u64, &str)> {
+        let text = |piece: &'_ Piece| (piece.run.start_bytes, piece.run.end_bytes);
+        object
+            .pieces
+            .iter()
+            .map(|piece| (text(piece).0, text(piece).1, std::str::from_utf8(&piece.bytes).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn consecutive_lines_are_one_run() {
+        let object = object(&[("/a", 0, "one"), ("/a", 4, "two"), ("/a", 20, "x"), ("/b", 22, "y")]);
+        assert_eq!(ranges(&object), [(0, 8, "one\ntwo\n"), (20, 22, "x\n"), (22, 24, "y\n")]);
+        assert_eq!((object.record_count, object.malformed_count), (4, 0));
+    }
+
+    #[test]
+    fn carriage_return_that_the_shipper_took_is_put_back() {
+        let object = object(&[("/a", 0, "one"), ("/a", 5, "two"), ("/a", 10, "x")]);
+        assert_eq!(ranges(&object), [(0, 12, "one\r\ntwo\r\nx\n")]);
+    }
+
+    #[test]
+    fn damaged_lines_are_counted() {
+        let object = RawObject::parse(b"{\"path\":\"/a\",\"offset\":0,\"log\":\"x\"}\n{\"path\":\"/a\",\"off");
+        assert_eq!((object.record_count, object.malformed_count), (1, 1));
+    }
+
+    #[test]
+    fn marks_stay_few_and_keep_the_first() {
+        let records: Vec<_> = (0..10_000_u64).map(|line| ("/a", line * 2, "x")).collect();
+        let object = object(&records);
+        let marks = &object.pieces[0].run.marks;
+        assert!(marks.len() <= MAX_MARKS);
+        assert_eq!(marks[0].offset_bytes, 0);
+        assert!(marks.last().unwrap().offset_bytes > 19_000);
+    }
+}

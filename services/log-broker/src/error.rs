@@ -1,0 +1,70 @@
+//! What can go wrong, by what a caller can do about it.
+
+use moka_core::{ErrorReason, PublicError};
+
+use crate::domain::cursor::InvalidCursor;
+
+/// A failed operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object store failed.
+    #[error("using the object store")]
+    Objects(#[from] moka_objects::Error),
+    /// The object is not what its name says.
+    #[error("reading object {key}: {problem}")]
+    Damaged {
+        /// The object.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A name that no store can hold.
+    #[error("making a key")]
+    Key(#[from] moka_objects::InvalidKey),
+    /// A cluster's API server failed.
+    #[error("reading a log from cluster {cluster}")]
+    Cluster {
+        /// The cluster.
+        cluster: String,
+        /// How.
+        source: moka_kube::Error,
+    },
+    /// The caller's cursor cannot be used.
+    #[error(transparent)]
+    Cursor(#[from] InvalidCursor),
+    /// Something else that the caller is told as it is.
+    #[error(transparent)]
+    Public(#[from] PublicError),
+}
+
+impl From<Error> for PublicError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Public(error) => error,
+            Error::Cursor(error) => Self::new(ErrorReason::InvalidCursor, error.to_string()),
+            Error::Objects(source) => {
+                tracing::warn!(error = %chain(&source), "object store failed");
+                source.into()
+            }
+            Error::Cluster { cluster, source } => {
+                tracing::warn!(cluster, error = %source, "cluster failed");
+                source.into()
+            }
+            Error::Damaged { .. } | Error::Key(_) => {
+                tracing::error!(error = %chain(&error), "defect");
+                Self::new(ErrorReason::Internal, "an internal error; the log has the details")
+            }
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
