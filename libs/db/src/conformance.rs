@@ -111,10 +111,12 @@ async fn a_second_row_with_the_same_key_is_a_unique_violation(
             Ok::<_, Error>(())
         })
         .await;
-    match second {
-        Err(error) if error.is_unique_violation() && !error.is_retryable() => Ok(()),
-        other => panic!("expected a unique violation, got {other:?}"),
-    }
+    let refused = second.expect_err("the key is taken");
+    assert!(
+        refused.is_unique_violation() && !refused.is_retryable(),
+        "{refused:?}"
+    );
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -51,7 +51,7 @@ macro_rules! migrations {
 const TAKE_ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(1836018529) IS NULL";
 
 /// Building an index over years of rows takes its time.
-const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
+const LONGEST_MIGRATION: Duration = Duration::from_mins(10);
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS moka_migrations (
     name TEXT NOT NULL PRIMARY KEY,

@@ -136,7 +136,7 @@ async fn a_transaction_that_takes_too_long_is_rolled_back() {
             sqlx::query("INSERT INTO rows (id) VALUES (1)")
                 .execute(&mut *tx)
                 .await?;
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Ok::<_, Error>(())
         })
         .await;

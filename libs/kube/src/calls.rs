@@ -88,7 +88,7 @@ where
 /// When the server refuses or does not answer.
 pub async fn delete<K>(api: &Api<K>, object: &K) -> Result<(), Error>
 where
-    K: Resource + Clone + DeserializeOwned + Debug,
+    K: Resource + Clone + DeserializeOwned + Debug + Sync,
 {
     let Some(name) = object.meta().name.as_deref() else {
         return Ok(());

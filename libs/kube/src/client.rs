@@ -17,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest silence in a body. The server ends watches before that, and sends bookmarks every
 /// minute.
-const READ_TIMEOUT: Duration = Duration::from_secs(300);
+const READ_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Connects as a kubeconfig says, in its present context or the one named; without a kubeconfig as
 /// the pod's service account. Nothing is sent yet. Throttling (429) and unavailability reach the

@@ -5,7 +5,7 @@ use kube::{
     Api, Client,
     core::{ApiResource, DynamicObject, GroupVersionKind},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The Spark Operator's API group.
 pub const GROUP: &str = "sparkoperator.k8s.io";
@@ -28,7 +28,8 @@ pub fn applications(client: Client, namespace: &str) -> Api<DynamicObject> {
 
 /// A SparkApplication to create; labels, annotations and finalizers go into its `metadata`.
 pub fn new_application(name: &str, spec: Value) -> DynamicObject {
-    DynamicObject::new(name, &api_resource()).data(serde_json::json!({ "spec": spec }))
+    let document = Map::from_iter([("spec".to_owned(), spec)]);
+    DynamicObject::new(name, &api_resource()).data(Value::Object(document))
 }
 
 /// `status.applicationState.state`; `None` before the operator has looked at the object.

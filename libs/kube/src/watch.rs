@@ -47,7 +47,7 @@ impl WatchOptions {
         Self {
             labels: selector.into(),
             fields: String::new(),
-            relist_interval: Some(Duration::from_secs(600)),
+            relist_interval: Some(Duration::from_mins(10)),
         }
     }
 
@@ -104,18 +104,15 @@ where
                 Some(at) => tokio::time::timeout_at(at, self.events.next()).await,
                 None => Ok(self.events.next().await),
             };
-            match event {
-                Ok(Some(event)) => {
-                    if let Some(event) = self.take(event) {
-                        return event;
-                    }
+            if let Ok(Some(event)) = event {
+                if let Some(event) = self.take(event) {
+                    return event;
                 }
-                // Time to list again; a watcher does not end by itself, but a new one is right then
-                // too.
-                Err(_) | Ok(None) => {
-                    self.events = open(&self.api, &self.options);
-                    self.relist_at = None;
-                }
+            } else {
+                // Time to list again. A watcher does not end by itself; if it did, this would be
+                // right.
+                self.events = open(&self.api, &self.options);
+                self.relist_at = None;
             }
         }
     }

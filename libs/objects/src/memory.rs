@@ -145,8 +145,8 @@ impl ObjectStore for MemoryStore {
             return Ok(None);
         };
         let Range { start, end } = clip(&range, entry.size_bytes());
-        // Both lie within a length in memory.
-        let bytes = entry.bytes.slice(start as usize..end as usize);
+        let index = |at| usize::try_from(at).expect("a place within bytes in memory");
+        let bytes = entry.bytes.slice(index(start)..index(end));
         Ok(Some(Object {
             bytes,
             etag: entry.etag(),

@@ -137,7 +137,7 @@ impl S3Store {
         {
             Ok(_) => Ok(()),
             Err(error) if failure::is_own_bucket(&error) => Ok(()),
-            Err(error) => Err(operation.failed(error)),
+            Err(error) => Err(operation.failed(&error)),
         }
     }
 
@@ -174,7 +174,7 @@ impl S3Store {
             Ok(output) => output,
             Err(error) if failure::is_absent(&error) => return Ok(None),
             Err(error) if failure::is_past_end(&error) => return self.nothing(key).await,
-            Err(error) => return Err(operation.failed(error)),
+            Err(error) => return Err(operation.failed(&error)),
         };
         let body_bytes = size(output.content_length);
         check_size(key, body_bytes)?;
@@ -256,7 +256,7 @@ impl ObjectStore for S3Store {
                 name: "put",
                 subject: key.as_str(),
             }
-            .failed(error)),
+            .failed(&error)),
         }
     }
 
@@ -305,7 +305,7 @@ impl ObjectStore for S3Store {
                 name: "head",
                 subject: key.as_str(),
             }
-            .failed(error)),
+            .failed(&error)),
         }
     }
 
@@ -330,7 +330,7 @@ impl ObjectStore for S3Store {
         let output = request
             .send()
             .await
-            .map_err(|error| operation.failed(error))?;
+            .map_err(|error| operation.failed(&error))?;
         let contents = output.contents.unwrap_or_default();
         let last = contents.last().and_then(|object| object.key.as_deref());
         let next = match output.is_truncated {
@@ -371,7 +371,7 @@ impl ObjectStore for S3Store {
             let output = request
                 .send()
                 .await
-                .map_err(|error| operation.failed(error))?;
+                .map_err(|error| operation.failed(&error))?;
             let found = output.common_prefixes.unwrap_or_default().into_iter();
             prefixes.extend(
                 found.filter_map(|common| {
@@ -400,7 +400,7 @@ impl ObjectStore for S3Store {
                 name: "delete",
                 subject: key.as_str(),
             }
-            .failed(error)),
+            .failed(&error)),
         }
     }
 }

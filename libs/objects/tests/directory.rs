@@ -1,4 +1,5 @@
 //! What only the directory store promises: safety between processes, and nothing torn or left over.
+#![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::{
     fs,

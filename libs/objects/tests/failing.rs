@@ -1,4 +1,5 @@
 //! Faults happen where they were asked for.
+#![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -24,7 +24,7 @@ pub(super) const OWN_DIRECTORY: &str = ".moka-store";
 /// Writers of one key meet at one of these many lock files.
 const LOCK_COUNT: u64 = 64;
 /// A temporary file this much older than now was left by a crash.
-const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 /// How often a directory may be removed by a delete between its making and its use.
 const PLACE_ATTEMPTS: u32 = 16;
 

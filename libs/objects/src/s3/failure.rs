@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::{
     config::http::HttpResponse,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
 };
 
 use crate::{Error, PutCondition, error::Cause};
@@ -24,12 +24,12 @@ impl Operation<'_> {
         }
     }
 
-    pub(super) fn failed<E>(self, error: SdkError<E, HttpResponse>) -> Error
+    pub(super) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let refused = matches!(error, SdkError::ConstructionFailure(_))
-            || matches!(status(&error), Some(400..=499) if !asks_to_come_back(&error));
+            || matches!(status(error), Some(400..=499) if !asks_to_come_back(error));
         let source = describe(error);
         if refused {
             let (operation, subject) = (self.name, self.subject.to_owned());
@@ -86,13 +86,19 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
         .map(|response| response.status().as_u16())
 }
 
-/// The server's own words where there are some; the SDK's whole chain otherwise.
-fn describe<E>(error: SdkError<E, HttpResponse>) -> Cause
+/// The server's own words where there are some, the chain of causes otherwise.
+fn describe<E>(error: &SdkError<E, HttpResponse>) -> Cause
 where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}").into(),
-        _ => DisplayErrorContext(error).to_string().into(),
+    if let (Some(code), Some(message)) = (error.code(), error.message()) {
+        return format!("{code}: {message}").into();
     }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text.into()
 }
