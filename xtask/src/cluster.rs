@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
+use self::platform::{S3, YUNIKORN};
 pub use self::{
     cache::{Cache, State},
     pyspark::SPARK_VERSION,
@@ -46,9 +47,6 @@ pub(crate) use self::{
     probe::{Probe, component as wait_for_daemon},
     progress::step,
     temporary::TemporaryFolder,
-};
-use self::{
-    platform::{S3, YUNIKORN},
 };
 
 /// The node's address, on the bridge of its pods.
@@ -107,7 +105,10 @@ pub struct ClusterInfo {
 impl ClusterInfo {
     /// Calls of `kubectl` against this cluster.
     pub(crate) fn kubectl(&self) -> Kubectl {
-        Kubectl { program: self.kubectl.clone(), kubeconfig: self.kubeconfig.clone() }
+        Kubectl {
+            program: self.kubectl.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        }
     }
 }
 
@@ -167,8 +168,14 @@ pub async fn ensure_up() -> Result<ClusterInfo> {
         grpcurl: tools::binary(&cache, "grpcurl")?,
         spark_home: pyspark::ensure(&cache).await?,
         spark_image: images::catalogue::SPARK.to_owned(),
-        yunikorn_url: kubectl.service_url(YUNIKORN.namespace, YUNIKORN.name).await?,
-        s3: if local { Some(object_store(&kubectl).await?) } else { None },
+        yunikorn_url: kubectl
+            .service_url(YUNIKORN.namespace, YUNIKORN.name)
+            .await?,
+        s3: if local {
+            Some(object_store(&kubectl).await?)
+        } else {
+            None
+        },
         metrics_url: on_node(&format!("http://{NODE_ADDRESS}:8428")),
         opentsdb_address: on_node(&format!("{NODE_ADDRESS}:18126")),
         kubeconfig: kubectl.kubeconfig,
@@ -194,15 +201,30 @@ async fn kubectl(cache: &Cache) -> Result<Kubectl> {
 }
 
 async fn logs(cache: &Cache, component: &str, lines: usize) -> Result<()> {
-    if let Some(pod) = [YUNIKORN, S3].into_iter().find(|service| service.shown == component) {
+    if let Some(pod) = [YUNIKORN, S3]
+        .into_iter()
+        .find(|service| service.shown == component)
+    {
         let tail = format!("--tail={lines}");
-        let owner = if pod.shown == "s3" { "deployment/s3" } else { "deployment/yunikorn-scheduler" };
+        let owner = if pod.shown == "s3" {
+            "deployment/s3"
+        } else {
+            "deployment/yunikorn-scheduler"
+        };
         let kubectl = kubectl(cache).await?;
-        print!("{}", kubectl.run(["--namespace", pod.namespace, "logs", owner, &tail]).await?);
+        print!(
+            "{}",
+            kubectl
+                .run(["--namespace", pod.namespace, "logs", owner, &tail])
+                .await?
+        );
         return Ok(());
     }
     if !components::NAMES.contains(&component) {
-        bail!("there is no {component}; there are {}, yunikorn, s3", components::NAMES.join(", "));
+        bail!(
+            "there is no {component}; there are {}, yunikorn, s3",
+            components::NAMES.join(", ")
+        );
     }
     let log = cache.state().log(component);
     let text = std::fs::read(&log).unwrap_or_default();

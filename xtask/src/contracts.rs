@@ -1,5 +1,5 @@
-//! `cargo xtask contracts`: buf's opinion of `proto/`, and whether it would break a client of the last
-//! version.
+//! `cargo xtask contracts`: buf's opinion of `proto/`, and whether it would break a client of the
+//! last version.
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +21,21 @@ const BASELINE_BRANCHES: [&str; 2] = ["origin/main", "main"];
 /// When buf finds something, cannot be installed, or there is no baseline to compare with.
 pub async fn run() -> Result<()> {
     let buf = ensure_buf(&Cache::locate()?).await?;
-    output(Command::new(&buf).current_dir(workspace::root()).arg("lint")).await?;
+    output(
+        Command::new(&buf)
+            .current_dir(workspace::root())
+            .arg("lint"),
+    )
+    .await?;
     let Some(baseline) = baseline().await? else {
         println!("contracts: no earlier commit has any, so nothing can break");
         return Ok(());
     };
     let against = format!(".git#ref={baseline}");
     let mut breaking = Command::new(&buf);
-    breaking.current_dir(workspace::root()).args(["breaking", "--against", &against]);
+    breaking
+        .current_dir(workspace::root())
+        .args(["breaking", "--against", &against]);
     output(&mut breaking).await?;
     println!("contracts: lint is clean and nothing breaks against {baseline}");
     Ok(())
@@ -41,7 +48,15 @@ async fn ensure_buf(cache: &Cache) -> Result<PathBuf> {
         std::fs::create_dir_all(&folder)?;
         let package = format!("@bufbuild/buf@{BUF_VERSION}");
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(package);
+        npm.args([
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+        ])
+        .arg(&folder)
+        .arg(package);
         step("installing buf", output(&mut npm)).await?;
     }
     Ok(program)
@@ -59,28 +74,42 @@ async fn baseline() -> Result<Option<String>> {
         }
     }
     let Some(fork) = fork else {
-        bail!("no branch of {} is here to compare the contracts with", BASELINE_BRANCHES.join(", "));
+        bail!(
+            "no branch of {} is here to compare the contracts with",
+            BASELINE_BRANCHES.join(", ")
+        );
     };
     let baseline = if fork == head {
         if is_first(&head).await? {
             return Ok(None);
         }
-        git(&["rev-parse", "HEAD~1"]).await.context("the commit before is not here; is this a shallow clone?")?
+        git(&["rev-parse", "HEAD~1"])
+            .await
+            .context("the commit before is not here; is this a shallow clone?")?
     } else {
         fork
     };
-    let has_contracts = git(&["cat-file", "-e", &format!("{baseline}:proto")]).await.is_ok();
+    let has_contracts = git(&["cat-file", "-e", &format!("{baseline}:proto")])
+        .await
+        .is_ok();
     Ok(has_contracts.then_some(baseline))
 }
 
 /// Whether a commit truly has no parent; in a shallow clone its parents are only not here.
 async fn is_first(commit: &str) -> Result<bool> {
     let raw = git(&["cat-file", "-p", commit]).await?;
-    Ok(!raw.lines().take_while(|line| !line.is_empty()).any(|line| line.starts_with("parent ")))
+    Ok(!raw
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .any(|line| line.starts_with("parent ")))
 }
 
 async fn git(arguments: &[&str]) -> Result<String> {
     let mut git = Command::new("git");
-    let text = output(git.current_dir(Path::new(workspace::root())).args(arguments)).await?;
+    let text = output(
+        git.current_dir(Path::new(workspace::root()))
+            .args(arguments),
+    )
+    .await?;
     Ok(text.trim().to_owned())
 }

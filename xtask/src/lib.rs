@@ -10,6 +10,8 @@
 pub mod bindings;
 pub mod cluster;
 pub mod contracts;
+pub mod demo;
+pub mod history_server;
 pub mod mesh;
 pub mod postgres;
 pub mod tidy;

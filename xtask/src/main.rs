@@ -24,6 +24,12 @@ enum Chore {
     /// The local cluster: Kubernetes, YuniKorn and the Spark Operator on this machine.
     #[command(subcommand)]
     Cluster(moka_xtask::cluster::ClusterCommand),
+    /// Run the main job for real, and show what each part of the mesh knows of it.
+    Demo {
+        /// Leave the cluster running afterwards.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Lint the contracts with buf and compare them with main.
     Contracts,
     /// The services: in the local cluster as images, or on this machine as processes.
@@ -50,6 +56,7 @@ async fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Cluster(command) => moka_xtask::cluster::run(command).await,
         Chore::Contracts => moka_xtask::contracts::run().await,
         Chore::Mesh(command) => moka_xtask::mesh::run(command).await,
+        Chore::Demo { keep } => moka_xtask::demo::run(keep).await,
         Chore::Tidy => moka_xtask::tidy::run(),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 
 const NAMESPACE: &str = "moka";
 const OVERLAY: &str = "deploy/kustomize/overlays/local";
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What to do with the mesh.
 #[derive(Debug, Subcommand)]
@@ -46,8 +46,8 @@ pub async fn run(command: MeshCommand) -> Result<()> {
     }
 }
 
-/// Builds the images and applies the local overlay, which is all there is to an installation. Services
-/// whose image changed are started anew, because their tag stays the same.
+/// Builds the images and applies the local overlay, which is all there is to an installation.
+/// Services whose image changed are started anew, because their tag stays the same.
 ///
 /// # Errors
 /// When an image cannot be built, or a service is not ready in three minutes.
@@ -56,12 +56,27 @@ pub async fn install(cluster: &ClusterInfo) -> Result<Endpoints> {
     let kubectl = cluster.kubectl();
     let overlay = workspace::root().join(OVERLAY);
     let apply = async {
-        kubectl.run(["apply", "--server-side", "--kustomize", &overlay.display().to_string()]).await?;
-        for service in renewed.iter().filter(|service| **service != "metrics-exporter") {
+        kubectl
+            .run([
+                "apply",
+                "--server-side",
+                "--kustomize",
+                &overlay.display().to_string(),
+            ])
+            .await?;
+        for service in renewed
+            .iter()
+            .filter(|service| **service != "metrics-exporter")
+        {
             let name = workload(service);
-            kubectl.run(["--namespace", NAMESPACE, "rollout", "restart", &name]).await?;
+            kubectl
+                .run(["--namespace", NAMESPACE, "rollout", "restart", &name])
+                .await?;
         }
-        for service in images::SERVICES.iter().filter(|service| **service != "metrics-exporter") {
+        for service in images::SERVICES
+            .iter()
+            .filter(|service| **service != "metrics-exporter")
+        {
             wait(&kubectl, service).await?;
         }
         Ok(())
@@ -81,15 +96,39 @@ fn workload(service: &str) -> String {
 async fn wait(kubectl: &Kubectl, service: &str) -> Result<()> {
     let timeout = format!("--timeout={}s", PATIENCE.as_secs());
     let name = workload(service);
-    let status = kubectl.run(["--namespace", NAMESPACE, "rollout", "status", &name, &timeout]).await;
+    let status = kubectl
+        .run([
+            "--namespace",
+            NAMESPACE,
+            "rollout",
+            "status",
+            &name,
+            &timeout,
+        ])
+        .await;
     let Err(error) = status else { return Ok(()) };
     let selector = format!("app.kubernetes.io/name={service}");
     let log = kubectl
-        .run(["--namespace", NAMESPACE, "logs", "--tail=15", "--prefix", "--selector", &selector])
+        .run([
+            "--namespace",
+            NAMESPACE,
+            "logs",
+            "--tail=15",
+            "--prefix",
+            "--selector",
+            &selector,
+        ])
         .await
         .unwrap_or_default();
     let pods = kubectl
-        .run(["--namespace", NAMESPACE, "get", "pods", "--selector", &selector])
+        .run([
+            "--namespace",
+            NAMESPACE,
+            "get",
+            "pods",
+            "--selector",
+            &selector,
+        ])
         .await
         .unwrap_or_default();
     Err(error).with_context(|| format!("{service} is not ready:\n{pods}\n{log}"))

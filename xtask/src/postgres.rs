@@ -49,10 +49,17 @@ impl TemporaryPostgres {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
             let mut server = serve(&programs, &folder.path, &data, port)?;
             if ready(&programs, &mut server, port).await {
-                return Ok(Self { server, _folder: folder, port });
+                return Ok(Self {
+                    server,
+                    _folder: folder,
+                    port,
+                });
             }
         }
-        bail!("PostgreSQL does not start; {}", tail(&folder.path.join("postgres.log")))
+        bail!(
+            "PostgreSQL does not start; {}",
+            tail(&folder.path.join("postgres.log"))
+        )
     }
 
     /// The address of the database `postgres`, as its superuser.
@@ -80,11 +87,17 @@ async fn programs() -> Result<PathBuf> {
 }
 
 fn installed() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut folders: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
     folders.extend(find_program("postgres").and_then(|file| Some(file.parent()?.to_owned())));
-    folders.into_iter().rev().find(|folder| folder.join("initdb").is_file())
+    folders
+        .into_iter()
+        .rev()
+        .find(|folder| folder.join("initdb").is_file())
 }
 
 async fn prepare(programs: &Path, folder: &Path, data: &Path) -> Result<()> {
@@ -96,15 +109,27 @@ async fn prepare(programs: &Path, folder: &Path, data: &Path) -> Result<()> {
     }
     let mut initdb = Command::new(as_postgres().0);
     initdb.args(as_postgres().1).arg(programs.join("initdb"));
-    initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
-    initdb.args(["--no-sync", "--pgdata"]).arg(data).current_dir("/");
+    initdb.args([
+        "--username=postgres",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C",
+    ]);
+    initdb
+        .args(["--no-sync", "--pgdata"])
+        .arg(data)
+        .current_dir("/");
     output(&mut initdb).await.map(drop)
 }
 
 /// A program and arguments that run the rest as the user that PostgreSQL insists on.
 fn as_postgres() -> (&'static str, &'static [&'static str]) {
     const USER: &[&str] = &["--reuid=postgres", "--regid=postgres", "--init-groups"];
-    if is_root() { ("setpriv", USER) } else { ("env", &[]) }
+    if is_root() {
+        ("setpriv", USER)
+    } else {
+        ("env", &[])
+    }
 }
 
 fn serve(programs: &Path, folder: &Path, data: &Path, port: u16) -> Result<TiedChild> {
@@ -115,7 +140,11 @@ fn serve(programs: &Path, folder: &Path, data: &Path, port: u16) -> Result<TiedC
         if is_root() {
             command.args(as_postgres().1);
         }
-        command.arg(programs.join("postgres")).arg("-D").arg(data).current_dir("/");
+        command
+            .arg(programs.join("postgres"))
+            .arg("-D")
+            .arg(data)
+            .current_dir("/");
         let settings = [
             format!("port={port}"),
             "listen_addresses=127.0.0.1".to_owned(),

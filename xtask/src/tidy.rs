@@ -25,7 +25,11 @@ struct Finding {
 
 impl Finding {
     fn new(source: &Source, line: usize, rule: impl Into<String>) -> Self {
-        Self { path: source.path.clone(), line, rule: rule.into() }
+        Self {
+            path: source.path.clone(),
+            line,
+            rule: rule.into(),
+        }
     }
 }
 
@@ -96,7 +100,10 @@ fn rust_sources() -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for folder in ["libs", "services", "tests", "xtask"] {
         for path in workspace::files(folder, ".rs")? {
-            if !path.components().any(|part| part.as_os_str() == "generated") {
+            if !path
+                .components()
+                .any(|part| part.as_os_str() == "generated")
+            {
                 sources.push(Source::read(path)?);
             }
         }

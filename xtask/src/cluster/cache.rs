@@ -47,6 +47,11 @@ impl Cache {
         self.root.join("images")
     }
 
+    /// Where buildah keeps layers.
+    pub(crate) fn image_storage(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
     /// The logs of builds.
     pub(crate) fn build_log(&self, name: &str) -> PathBuf {
         self.root.join("log").join(format!("{name}.log"))
@@ -100,7 +105,9 @@ impl State {
 
     /// What is known of a component's process.
     pub(crate) fn process(&self, component: &str) -> PathBuf {
-        self.root.join("processes").join(format!("{component}.json"))
+        self.root
+            .join("processes")
+            .join(format!("{component}.json"))
     }
 
     /// A settings file that a component reads.

@@ -4,7 +4,7 @@ use std::{
     io,
     process::{Child, Command},
     sync::{
-        Mutex, OnceLock,
+        Mutex, OnceLock, PoisonError,
         mpsc::{SyncSender, sync_channel},
     },
 };
@@ -49,7 +49,9 @@ impl Drop for TiedChild {
             let _ = self.child.kill();
         } else {
             let mut kill = Command::new("kill");
-            let _ = kill.args(["-s", self.signal, &self.child.id().to_string()]).status();
+            let _ = kill
+                .args(["-s", self.signal, &self.child.id().to_string()])
+                .status();
         }
         let _ = self.child.wait();
     }
@@ -69,7 +71,11 @@ fn spawn(command: Command) -> io::Result<Child> {
         Mutex::new(sender)
     });
     let (answer, result) = sync_channel(1);
-    let sender = starter.lock().map_err(|_| io::Error::other("a starter panicked"))?.clone();
+    // A lock poisoned by a panic still guards a sender that works.
+    let sender = starter
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     sender.send((command, answer)).map_err(io::Error::other)?;
     result.recv().map_err(io::Error::other)?
 }

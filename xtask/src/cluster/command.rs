@@ -29,8 +29,17 @@ pub(crate) async fn output(command: &mut Command) -> Result<String> {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        let words = if complaint.trim().is_empty() { printed.as_str() } else { &complaint };
-        bail!("{} ended with {}:\n{}", shown(command), output.status, last_lines(words, LINES_SHOWN));
+        let words = if complaint.trim().is_empty() {
+            printed.as_str()
+        } else {
+            &complaint
+        };
+        bail!(
+            "{} ended with {}:\n{}",
+            shown(command),
+            output.status,
+            last_lines(words, LINES_SHOWN)
+        );
     }
     Ok(printed)
 }
@@ -76,20 +85,30 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    format!("its log {} ends with:\n{}", log.display(), last_lines(&text, LINES_SHOWN))
+    format!(
+        "its log {} ends with:\n{}",
+        log.display(),
+        last_lines(&text, LINES_SHOWN)
+    )
 }
 
 /// The last `count` lines of a text, indented.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let skipped = lines.len().saturating_sub(count);
-    lines[skipped..].iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    lines[skipped..]
+        .iter()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Program and first arguments: enough to recognise the command.
 fn shown(command: &Command) -> String {
     let command = command.as_std();
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default();
     let mut words = vec![program.to_string_lossy()];
     words.extend(command.get_args().take(4).map(OsStr::to_string_lossy));
     format!("`{}`", words.join(" "))

@@ -67,18 +67,28 @@ impl Components<'_> {
 
     /// The Kubernetes API.
     pub(crate) fn api_server(&self) -> Result<Daemon> {
-        let server = ApiServer { etcd: ETCD, port: 6443, advertised: NODE_ADDRESS };
+        let server = ApiServer {
+            etcd: ETCD,
+            port: 6443,
+            advertised: NODE_ADDRESS,
+        };
         let mut arguments = api_server_arguments(self.pki, &server);
         arguments.extend([
             "--bind-address=0.0.0.0".to_owned(),
             "--authorization-mode=Node,RBAC".to_owned(),
             "--enable-admission-plugins=NodeRestriction".to_owned(),
-            format!("--kubelet-client-certificate={}", shown(&self.pki.certificate("admin"))),
+            format!(
+                "--kubelet-client-certificate={}",
+                shown(&self.pki.certificate("admin"))
+            ),
             format!("--kubelet-client-key={}", shown(&self.pki.key("admin"))),
             // Otherwise reading a pod's log looks the node's name up in the machine's DNS.
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
         ]);
-        Ok(Daemon { arguments, ..self.daemon("kube-apiserver")? })
+        Ok(Daemon {
+            arguments,
+            ..self.daemon("kube-apiserver")?
+        })
     }
 
     /// What runs once the API answers.
@@ -160,7 +170,10 @@ impl Components<'_> {
     fn metrics(&self) -> Result<Daemon> {
         Ok(Daemon {
             arguments: vec![
-                format!("-storageDataPath={}", shown(&self.state.root().join("metrics"))),
+                format!(
+                    "-storageDataPath={}",
+                    shown(&self.state.root().join("metrics"))
+                ),
                 format!("-httpListenAddr={NODE_ADDRESS}:8428"),
                 format!("-opentsdbListenAddr={NODE_ADDRESS}:18126"),
                 "-retentionPeriod=30d".to_owned(),
@@ -194,13 +207,18 @@ impl Components<'_> {
         ];
         Ok(Daemon {
             arguments,
-            environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
             ..self.daemon("spark-operator")?
         })
     }
 
     fn kubeconfig_of(&self, component: &str) -> String {
-        format!("--kubeconfig={}", shown(&self.state.settings(&format!("{component}.conf"))))
+        format!(
+            "--kubeconfig={}",
+            shown(&self.state.settings(&format!("{component}.conf")))
+        )
     }
 
     fn daemon(&self, name: &'static str) -> Result<Daemon> {
@@ -242,8 +260,14 @@ pub(crate) fn api_server_arguments(pki: &Pki, server: &ApiServer<'_>) -> Vec<Str
         format!("--tls-private-key-file={}", shown(&pki.key("apiserver"))),
         format!("--client-ca-file={}", shown(&pki.certificate("ca"))),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-        format!("--service-account-key-file={}", shown(&pki.service_account_public_key())),
-        format!("--service-account-signing-key-file={}", shown(&pki.key("service-account"))),
+        format!(
+            "--service-account-key-file={}",
+            shown(&pki.service_account_public_key())
+        ),
+        format!(
+            "--service-account-signing-key-file={}",
+            shown(&pki.key("service-account"))
+        ),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--allow-privileged=true".to_owned(),
     ]

@@ -9,15 +9,17 @@ use anyhow::Result;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::{
-    cache::{RUN, State},
-    command, daemon,
-};
+use super::{cache::RUN, command, daemon};
 
 /// A call of containerd's client, in the namespace that the kubelet uses.
 pub(crate) fn ctr(arguments: &[&str]) -> Command {
     let mut command = Command::new("ctr");
-    command.args(["--address", &format!("{RUN}/containerd.sock"), "--namespace", "k8s.io"]);
+    command.args([
+        "--address",
+        &format!("{RUN}/containerd.sock"),
+        "--namespace",
+        "k8s.io",
+    ]);
     command.args(arguments);
     command
 }
@@ -39,22 +41,26 @@ pub(crate) async fn kill_all() {
 /// # Errors
 /// When the runtime does not answer.
 pub(crate) async fn forget_all() -> Result<()> {
-    for id in command::output(&mut ctr(&["tasks", "ls", "-q"])).await?.lines() {
+    for id in command::output(&mut ctr(&["tasks", "ls", "-q"]))
+        .await?
+        .lines()
+    {
         let _ = command::output(&mut ctr(&["tasks", "rm", "--force", id])).await;
     }
-    for id in command::output(&mut ctr(&["containers", "ls", "-q"])).await?.lines() {
+    for id in command::output(&mut ctr(&["containers", "ls", "-q"]))
+        .await?
+        .lines()
+    {
         command::output(&mut ctr(&["containers", "rm", id])).await?;
     }
     Ok(())
 }
 
-/// Unmounts everything below the state of the cluster, the runtime and the pods' network
-/// namespaces.
+/// Unmounts everything below some folders, and the pods' network namespaces.
 ///
 /// # Errors
 /// When a mount cannot be removed.
-pub(crate) async fn unmount_all(state: &State, namespaces: &[PathBuf]) -> Result<()> {
-    let folders = [state.root().to_owned(), PathBuf::from(RUN)];
+pub(crate) async fn unmount_all(folders: &[&Path], namespaces: &[PathBuf]) -> Result<()> {
     // Deepest first: the last mount is on top.
     for mount in mounts().iter().rev() {
         let inside = folders.iter().any(|folder| mount.starts_with(folder));
@@ -113,7 +119,11 @@ fn bundles() -> Vec<PathBuf> {
 /// the container's id, so a process id that was given to somebody else since is noticed.
 fn first_process(bundle: &Path) -> Option<u32> {
     let container = bundle.file_name()?.to_str()?;
-    let id: u32 = fs::read_to_string(bundle.join("init.pid")).ok()?.trim().parse().ok()?;
+    let id: u32 = fs::read_to_string(bundle.join("init.pid"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     let groups = fs::read_to_string(format!("/proc/{id}/cgroup")).ok()?;
     groups.contains(container).then_some(id)
 }
@@ -128,7 +138,9 @@ fn shims() -> Vec<u32> {
             let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line);
             let mut words = line.split('\0');
-            words.next().is_some_and(|word| word.contains("containerd-shim"))
+            words
+                .next()
+                .is_some_and(|word| word.contains("containerd-shim"))
                 && words.any(|word| word == socket)
         })
         .collect()

@@ -24,7 +24,7 @@ use super::{
     tools,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Ports are chosen before they are used, so another process may take one in between.
@@ -56,7 +56,10 @@ impl ControlPlane {
         for _ in 0..TRIES {
             match Self::try_start(&cache).await {
                 Ok(this) => {
-                    let kubectl = Kubectl { program, kubeconfig: this.kubeconfig_path() };
+                    let kubectl = Kubectl {
+                        program,
+                        kubeconfig: this.kubeconfig_path(),
+                    };
                     platform::install_definitions(&kubectl, &definitions).await?;
                     kubectl.run(["create", "namespace", "spark-jobs"]).await?;
                     return Ok(this);
@@ -94,18 +97,37 @@ impl ControlPlane {
 
     async fn try_start(cache: &Cache) -> Result<Self> {
         let folder = TemporaryFolder::create("control-plane")?;
-        let names = ["localhost", "127.0.0.1", "10.96.0.1", "kubernetes.default.svc"];
+        let names = [
+            "localhost",
+            "127.0.0.1",
+            "10.96.0.1",
+            "kubernetes.default.svc",
+        ];
         let pki = Pki::ensure(&folder.path.join("pki"), &names, None, &[ADMINISTRATOR])?;
         let [client, peer, port] = free_ports()?;
         let etcd_url = format!("http://127.0.0.1:{client}");
         let server = format!("https://127.0.0.1:{port}");
-        kubeconfig::write(&folder.path.join("admin.conf"), &server, &pki, ADMINISTRATOR.file)?;
+        kubeconfig::write(
+            &folder.path.join("admin.conf"),
+            &server,
+            &pki,
+            ADMINISTRATOR.file,
+        )?;
 
         let peer = format!("http://127.0.0.1:{peer}");
         let arguments = etcd_arguments(&folder.path.join("etcd"), &etcd_url, &peer);
-        let etcd = start(&folder.path, &tools::binary(cache, "etcd")?, "etcd", &arguments)?;
+        let etcd = start(
+            &folder.path,
+            &tools::binary(cache, "etcd")?,
+            "etcd",
+            &arguments,
+        )?;
 
-        let options = ApiServer { etcd: &etcd_url, port, advertised: "127.0.0.1" };
+        let options = ApiServer {
+            etcd: &etcd_url,
+            port,
+            advertised: "127.0.0.1",
+        };
         let mut arguments = api_server_arguments(&pki, &options);
         arguments.extend([
             "--bind-address=127.0.0.1".to_owned(),
@@ -121,8 +143,15 @@ impl ControlPlane {
             program: tools::kubectl(cache).await?,
             kubeconfig: folder.path.join("admin.conf"),
         };
-        let mut this = Self { api_server, _etcd: etcd, folder, pki, server };
-        this.wait(&kubectl.probe(&["get", "--raw", "/readyz"])).await?;
+        let mut this = Self {
+            api_server,
+            _etcd: etcd,
+            folder,
+            pki,
+            server,
+        };
+        this.wait(&kubectl.probe(&["get", "--raw", "/readyz"]))
+            .await?;
         Ok(this)
     }
 
@@ -147,7 +176,10 @@ fn start(folder: &Path, program: &Path, name: &str, arguments: &[String]) -> Res
     let errors = log.try_clone()?;
     TiedChild::start("KILL", |command| {
         command.arg(program).args(arguments).current_dir(folder);
-        command.stdin(std::process::Stdio::null()).stdout(log).stderr(errors);
+        command
+            .stdin(std::process::Stdio::null())
+            .stdout(log)
+            .stderr(errors);
     })
 }
 

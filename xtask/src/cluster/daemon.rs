@@ -50,7 +50,7 @@ impl Daemon {
         }
         let log = state.log(self.name);
         for file in [&log, &state.process(self.name)] {
-            fs::create_dir_all(file.parent().unwrap_or(state.root()))?;
+            fs::create_dir_all(file.parent().context("a file is in a folder")?)?;
         }
         let output = File::options().create(true).append(true).open(&log)?;
         let child = Command::new("setsid")
@@ -63,10 +63,16 @@ impl Daemon {
             .stderr(output)
             .spawn()
             .with_context(|| format!("starting {}", self.program.display()))?;
-        let id = child.id().with_context(|| format!("{} ended at once", self.name))?;
+        let id = child
+            .id()
+            .with_context(|| format!("{} ended at once", self.name))?;
         let start_time_ticks =
             start_time_ticks(id).with_context(|| format!("{} ended at once", self.name))?;
-        let record = Record { id, start_time_ticks, fingerprint };
+        let record = Record {
+            id,
+            start_time_ticks,
+            fingerprint,
+        };
         fs::write(state.process(self.name), serde_json::to_vec(&record)?)?;
         Ok(())
     }

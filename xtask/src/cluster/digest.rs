@@ -36,17 +36,24 @@ impl ContentHash {
         for (name, file) in files(path)? {
             let mode = fs::metadata(&file)?.permissions().mode();
             let bytes = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-            self.add(label, name).add("mode", mode.to_le_bytes()).add("content", bytes);
+            self.add(label, name)
+                .add("mode", mode.to_le_bytes())
+                .add("content", bytes);
         }
         Ok(self)
     }
 
     /// The first 16 hexadecimal digits, which is plenty to tell builds apart.
     pub(crate) fn finish(&self) -> String {
-        self.hasher.clone().finalize().iter().take(8).fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            text
-        })
+        self.hasher
+            .clone()
+            .finalize()
+            .iter()
+            .take(8)
+            .fold(String::new(), |mut text, byte| {
+                write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+                text
+            })
     }
 }
 
@@ -81,7 +88,12 @@ mod tests {
     #[test]
     fn changed_file_changes_the_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let hash = || ContentHash::default().add_path("folder", folder.path()).unwrap().finish();
+        let hash = || {
+            ContentHash::default()
+                .add_path("folder", folder.path())
+                .unwrap()
+                .finish()
+        };
         std::fs::write(folder.path().join("one"), "1").unwrap();
         let before = hash();
         assert_eq!(before, hash());

@@ -26,7 +26,7 @@ pub(crate) async fn down(cache: &Cache) -> Result<()> {
     anyhow::ensure!(packages::is_root(), "stopping the local cluster needs root");
     let _lock = up::lock().await?;
     step("stopping the node", stop_processes(&state)).await?;
-    step("cleaning up", clean_up(&state)).await
+    step("cleaning up", clean_up(cache, &state)).await
 }
 
 async fn stop_processes(state: &State) -> Result<()> {
@@ -38,7 +38,7 @@ async fn stop_processes(state: &State) -> Result<()> {
     Ok(())
 }
 
-async fn clean_up(state: &State) -> Result<()> {
+async fn clean_up(cache: &Cache, state: &State) -> Result<()> {
     let namespaces = containers::network_namespaces();
     containers::kill_all().await;
     if daemon::process_id(state, "containerd").is_some() {
@@ -46,7 +46,9 @@ async fn clean_up(state: &State) -> Result<()> {
     }
     daemon::stop(state, "containerd").await?;
     containers::kill_all().await;
-    containers::unmount_all(state, &namespaces).await?;
+    // Builds of images leave mounts in their storage.
+    let folders = [state.root(), Path::new(RUN), &cache.image_storage()];
+    containers::unmount_all(&folders, &namespaces).await?;
     network::remove().await?;
     remove_folders(state)
 }
@@ -57,12 +59,24 @@ fn remove_folders(state: &State) -> Result<()> {
             remove(&entry.path())?;
         }
     }
-    for entry in fs::read_dir("/var/lib/cni/results").into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with("moka-pods-") {
+    for entry in fs::read_dir("/var/lib/cni/results")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("moka-pods-")
+        {
             remove(&entry.path())?;
         }
     }
-    for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+    for controller in fs::read_dir("/sys/fs/cgroup")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         remove_groups(&controller.path().join("kubepods"));
     }
     remove_groups(Path::new("/sys/fs/cgroup/kubepods"));

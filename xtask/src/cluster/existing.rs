@@ -26,7 +26,13 @@ pub(crate) async fn check(kubectl: &Kubectl) -> Result<()> {
         .await
         .with_context(|| format!("the cluster of {file} has no Spark Operator"))?;
     kubectl
-        .run(["--namespace", "yunikorn", "get", "service", "yunikorn-service"])
+        .run([
+            "--namespace",
+            "yunikorn",
+            "get",
+            "service",
+            "yunikorn-service",
+        ])
         .await
         .with_context(|| format!("the cluster of {file} has no YuniKorn in namespace yunikorn"))?;
     Ok(())

@@ -63,7 +63,10 @@ pub async fn build(cache: &Cache, image: &Image<'_>) -> Result<bool> {
         let layout = layout(cache, image.tag);
         build::run(cache, image).await?;
         let manifest_digest = build::export(cache, image.tag, &layout).await?;
-        let record = Record { key, manifest_digest };
+        let record = Record {
+            key,
+            manifest_digest,
+        };
         fs::write(layout.with_extension("json"), serde_json::to_vec(&record)?)?;
         Ok(true)
     })
@@ -77,14 +80,26 @@ async fn build_base(cache: &Cache, image: &Image<'_>) -> Result<()> {
     let _lock = Lock::acquire(&lock, "another process builds images").await?;
     let mut hash = ContentHash::default();
     hash.add_path("dockerfile", image.dockerfile)?;
-    let key = hash.add("context", image.context.as_os_str().as_encoded_bytes()).finish();
+    let key = hash
+        .add("context", image.context.as_os_str().as_encoded_bytes())
+        .finish();
     if record(cache, image.tag).is_some_and(|record| record.key == key) {
         return Ok(());
     }
     packages::ensure(cache, &packages::IMAGES).await?;
-    step(&format!("building image {}", image.tag), build::run(cache, image)).await?;
-    let record = Record { key, manifest_digest: String::new() };
-    fs::write(layout(cache, image.tag).with_extension("json"), serde_json::to_vec(&record)?)?;
+    step(
+        &format!("building image {}", image.tag),
+        build::run(cache, image),
+    )
+    .await?;
+    let record = Record {
+        key,
+        manifest_digest: String::new(),
+    };
+    fs::write(
+        layout(cache, image.tag).with_extension("json"),
+        serde_json::to_vec(&record)?,
+    )?;
     Ok(())
 }
 
@@ -106,14 +121,18 @@ pub(crate) async fn load(cache: &Cache, tag: &str) -> Result<bool> {
         return Ok(false);
     }
     let layout = layout(cache, tag);
-    step(&format!("loading image {tag}"), load::run(cache, tag, &layout, &record.manifest_digest))
-        .await?;
+    step(
+        &format!("loading image {tag}"),
+        load::run(cache, tag, &layout, &record.manifest_digest),
+    )
+    .await?;
     Ok(true)
 }
 
 fn key(image: &Image<'_>) -> Result<String> {
     let mut hash = ContentHash::default();
-    hash.add("tag", image.tag).add_path("dockerfile", image.dockerfile)?;
+    hash.add("tag", image.tag)
+        .add_path("dockerfile", image.dockerfile)?;
     hash.add_path("context", image.context)?;
     for (name, value) in image.arguments {
         hash.add(name, value);

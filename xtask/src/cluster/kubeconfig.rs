@@ -14,7 +14,9 @@ use super::pki::Pki;
 /// When a certificate cannot be read or the file not be written.
 pub(crate) fn write(file: &Path, server: &str, pki: &Pki, client: &str) -> Result<()> {
     let read = |path: &Path| {
-        fs::read(path).map(ByteString).with_context(|| format!("reading {}", path.display()))
+        fs::read(path)
+            .map(ByteString)
+            .with_context(|| format!("reading {}", path.display()))
     };
     let config = json!({
         "apiVersion": "v1",

@@ -24,14 +24,19 @@ impl Kubectl {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<String> {
         let mut command = Command::new(&self.program);
-        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        command
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(arguments);
         command::output(&mut command).await
     }
 
     /// A probe that passes when this call succeeds.
     pub(crate) fn probe(&self, arguments: &[&str]) -> Probe {
         let kubeconfig = self.kubeconfig.display().to_string();
-        let arguments = ["--kubeconfig", &kubeconfig].into_iter().chain(arguments.iter().copied());
+        let arguments = ["--kubeconfig", &kubeconfig]
+            .into_iter()
+            .chain(arguments.iter().copied());
         let arguments = arguments.map(str::to_owned).collect();
         Probe::Command(self.program.clone(), arguments)
     }
@@ -42,6 +47,15 @@ impl Kubectl {
     /// When there is no such service.
     pub(crate) async fn service_url(&self, namespace: &str, name: &str) -> Result<String> {
         let template = "jsonpath=http://{.spec.clusterIP}:{.spec.ports[0].port}";
-        self.run(["--namespace", namespace, "get", "service", name, "--output", template]).await
+        self.run([
+            "--namespace",
+            namespace,
+            "get",
+            "service",
+            name,
+            "--output",
+            template,
+        ])
+        .await
     }
 }

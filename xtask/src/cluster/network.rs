@@ -50,8 +50,10 @@ async fn remove_rules(family: &str) -> Result<()> {
     if after == before {
         return Ok(());
     }
-    let mut restore =
-        Command::new(format!("{family}-restore")).stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut restore = Command::new(format!("{family}-restore"))
+        .stdin(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
     let mut input = restore.stdin.take().context("the rules need a pipe")?;
     input.write_all(after.as_bytes()).await?;
     drop(input);
@@ -67,7 +69,10 @@ fn without_cluster(rules: &str) -> String {
     let chains: Vec<&str> = rules
         .lines()
         .filter(|line| ours(line))
-        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("CNI-")))
+        .filter_map(|line| {
+            line.split_whitespace()
+                .find(|word| word.starts_with("CNI-"))
+        })
         .filter(|chain| *chain != "CNI-HOSTPORT-MASQ" && *chain != "CNI-HOSTPORT-DNAT")
         .collect();
     let kept = |line: &&str| {

@@ -40,8 +40,11 @@ pub(crate) const IMAGES: [Need; 4] = [
 /// # Errors
 /// When something is missing and this user or this machine cannot install it.
 pub(crate) async fn ensure(cache: &Cache, needs: &[Need]) -> Result<()> {
-    let missing: Vec<&str> =
-        needs.iter().filter(|(thing, _)| !present(thing)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> = needs
+        .iter()
+        .filter(|(thing, _)| !present(thing))
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -63,7 +66,10 @@ pub(crate) fn is_root() -> bool {
 
 async fn install(cache: &Cache, packages: &[&str]) -> Result<()> {
     let log = cache.build_log("apt-get");
-    if command::logged(&mut apt_install(packages), &log).await.is_ok() {
+    if command::logged(&mut apt_install(packages), &log)
+        .await
+        .is_ok()
+    {
         return Ok(());
     }
     // The usual reason is that the package lists were never fetched or are old.
@@ -74,10 +80,16 @@ async fn install(cache: &Cache, packages: &[&str]) -> Result<()> {
 fn apt_install(packages: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    command
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(packages);
     command
 }
 
 fn present(thing: &str) -> bool {
-    if thing.starts_with('/') { Path::new(thing).exists() } else { command::find(thing).is_some() }
+    if thing.starts_with('/') {
+        Path::new(thing).exists()
+    } else {
+        command::find(thing).is_some()
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PKCS_RSA_SHA256,
 };
 
 /// Who a client certificate says its holder is.
@@ -19,8 +19,11 @@ pub(crate) struct Client {
 }
 
 /// The administrator of the cluster.
-pub(crate) const ADMINISTRATOR: Client =
-    Client { file: "admin", user: "admin", group: Some("system:masters") };
+pub(crate) const ADMINISTRATOR: Client = Client {
+    file: "admin",
+    user: "admin",
+    group: Some("system:masters"),
+};
 
 /// A folder of keys and certificates, each `<name>.crt` with `<name>.key`.
 #[derive(Clone, Debug)]
@@ -47,7 +50,9 @@ impl Pki {
             Authority::create(&part)?.issue_all(&part, server_names, node_address, clients)?;
             fs::rename(&part, folder)?;
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     /// A certificate's file.
@@ -78,7 +83,9 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?;
         fs::write(folder.join("ca.crt"), certificate.pem())?;
-        Ok(Self { issuer: Issuer::new(params, key) })
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+        })
     }
 
     fn issue_all(
@@ -88,12 +95,22 @@ impl Authority {
         node_address: Option<&str>,
         clients: &[Client],
     ) -> Result<()> {
-        self.issue(folder, "apiserver", named("kube-apiserver", None), server_names)?;
+        self.issue(
+            folder,
+            "apiserver",
+            named("kube-apiserver", None),
+            server_names,
+        )?;
         if let Some(address) = node_address {
             self.issue(folder, "kubelet-server", named("kubelet", None), &[address])?;
         }
         for client in clients {
-            self.issue(folder, client.file, named(client.user, client.group), &[client.file])?;
+            self.issue(
+                folder,
+                client.file,
+                named(client.user, client.group),
+                &[client.file],
+            )?;
         }
         let key = KeyPair::generate()?;
         write_secret(&folder.join("service-account.key"), &key.serialize_pem())?;
@@ -110,9 +127,12 @@ impl Authority {
     ) -> Result<()> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate()?;
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        // The Kubernetes client of Spark and of the JVM's world reads RSA keys only.
+        let key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         fs::write(folder.join(format!("{file}.crt")), certificate.pem())?;
         write_secret(&folder.join(format!("{file}.key")), &key.serialize_pem())
@@ -124,7 +144,9 @@ fn named(user: &str, group: Option<&str>) -> CertificateParams {
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, user);
     if let Some(group) = group {
-        params.distinguished_name.push(DnType::OrganizationName, group);
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, group);
     }
     params
 }

@@ -5,13 +5,14 @@ use std::{path::Path, time::Duration};
 use anyhow::Result;
 
 use super::{
+    digest::ContentHash,
     kubectl::Kubectl,
     probe::{self, Probe},
 };
 use crate::workspace;
 
 const FOLDERS: [&str; 3] = ["spark-jobs", "yunikorn", "s3"];
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Objects with this label are created once and then belong to a service.
 const SEED: &str = "moka.dev/seed";
@@ -22,9 +23,51 @@ const SEED: &str = "moka.dev/seed";
 /// When the API refuses.
 pub(crate) async fn install_definitions(kubectl: &Kubectl, definitions: &Path) -> Result<()> {
     let folder = definitions.display().to_string();
-    kubectl.run(["apply", "--server-side", "--force-conflicts", "--filename", &folder]).await?;
-    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "--filename", &folder];
+    kubectl
+        .run([
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--filename",
+            &folder,
+        ])
+        .await?;
+    let wait = [
+        "wait",
+        "--for=condition=Established",
+        "--timeout=60s",
+        "--filename",
+        &folder,
+    ];
     kubectl.run(wait).await.map(drop)
+}
+
+/// What [`apply`] would apply: an unchanged cluster that answers needs it no second time.
+///
+/// # Errors
+/// When the manifests cannot be read.
+pub(crate) fn fingerprint() -> Result<String> {
+    let mut hash = ContentHash::default();
+    for folder in FOLDERS {
+        hash.add_path(
+            folder,
+            &workspace::root()
+                .join("deploy/kustomize/platform")
+                .join(folder),
+        )?;
+    }
+    Ok(hash.finish())
+}
+
+/// Whether YuniKorn and S3 answer now.
+pub(crate) async fn answers(kubectl: &Kubectl) -> bool {
+    for service in [YUNIKORN, S3] {
+        match service.probe(kubectl).await {
+            Ok(probe) if probe.passes().await => {}
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Applies the manifests in `deploy/kustomize/platform`.
@@ -33,14 +76,30 @@ pub(crate) async fn install_definitions(kubectl: &Kubectl, definitions: &Path) -
 /// When the API refuses.
 pub(crate) async fn apply(kubectl: &Kubectl) -> Result<()> {
     for folder in FOLDERS {
-        let path = workspace::root().join("deploy/kustomize/platform").join(folder);
+        let path = workspace::root()
+            .join("deploy/kustomize/platform")
+            .join(folder);
         let path = path.display().to_string();
         let seeded = kubectl
-            .run(["get", "configmaps", "--namespace", folder, "--selector", SEED, "--output", "name"])
+            .run([
+                "get",
+                "configmaps",
+                "--namespace",
+                folder,
+                "--selector",
+                SEED,
+                "--output",
+                "name",
+            ])
             .await
             .is_ok_and(|names| !names.trim().is_empty());
-        let mut arguments =
-            vec!["apply", "--server-side", "--force-conflicts", "--kustomize", &path];
+        let mut arguments = vec![
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--kustomize",
+            &path,
+        ];
         let unless_seed = format!("!{SEED}");
         if seeded {
             arguments.extend(["--selector", &unless_seed]);
@@ -58,7 +117,9 @@ pub(crate) async fn wait(kubectl: &Kubectl) -> Result<()> {
     for service in [YUNIKORN, S3] {
         let probe = service.probe(kubectl).await?;
         if let Err(error) = probe::wait(service.shown, &probe, PATIENCE).await {
-            let pods = kubectl.run(["--namespace", service.namespace, "describe", "pods"]).await;
+            let pods = kubectl
+                .run(["--namespace", service.namespace, "describe", "pods"])
+                .await;
             let pods = super::command::last_lines(&pods.unwrap_or_default(), 15);
             return Err(error.context(format!("its pods:\n{pods}")));
         }
@@ -82,8 +143,12 @@ pub(crate) const YUNIKORN: Service = Service {
     path: "/ws/v1/partition/default/queues",
 };
 
-pub(crate) const S3: Service =
-    Service { shown: "s3", namespace: "moka", name: "s3", path: "/health" };
+pub(crate) const S3: Service = Service {
+    shown: "s3",
+    namespace: "moka",
+    name: "s3",
+    path: "/health",
+};
 
 impl Service {
     /// A request through the service's address.

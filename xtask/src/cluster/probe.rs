@@ -1,10 +1,6 @@
 //! Is a component truly ready?
 
-use std::{
-    path::PathBuf,
-    sync::LazyLock,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
 use anyhow::{Result, bail};
 use tokio::{
@@ -63,7 +59,10 @@ pub(crate) async fn component(
         }
         if Instant::now() > deadline {
             let seconds = patience.as_secs();
-            bail!("{name} is not ready after {seconds} s; {}", command::tail(&state.log(name)));
+            bail!(
+                "{name} is not ready after {seconds} s; {}",
+                command::tail(&state.log(name))
+            );
         }
         sleep(POLL).await;
     }
@@ -95,5 +94,12 @@ pub(crate) async fn get(url: &str) -> Result<String> {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         reqwest::Client::new()
     });
-    Ok(CLIENT.get(url).timeout(PATIENCE).send().await?.error_for_status()?.text().await?)
+    Ok(CLIENT
+        .get(url)
+        .timeout(PATIENCE)
+        .send()
+        .await?
+        .error_for_status()?
+        .text()
+        .await?)
 }

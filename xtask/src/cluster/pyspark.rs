@@ -23,7 +23,11 @@ pub(crate) async fn ensure(cache: &Cache) -> Result<PathBuf> {
     let path = cache.root().join("pyspark.lock");
     let _lock = Lock::acquire(&path, "another process fetches pyspark").await?;
     if !home.is_dir() {
-        step(&format!("fetching pyspark {SPARK_VERSION}"), fetch(cache, &target)).await?;
+        step(
+            &format!("fetching pyspark {SPARK_VERSION}"),
+            fetch(cache, &target),
+        )
+        .await?;
     }
     Ok(home)
 }
@@ -32,7 +36,9 @@ async fn fetch(cache: &Cache, target: &PathBuf) -> Result<()> {
     let pip = command::find("pip3").context("pip3 is missing: install python3-pip")?;
     let part = target.with_extension("part");
     let mut install = Command::new(pip);
-    install.args(["install", "--no-compile", "--target"]).arg(&part);
+    install
+        .args(["install", "--no-compile", "--target"])
+        .arg(&part);
     install.arg(format!("pyspark=={SPARK_VERSION}"));
     command::logged(&mut install, &cache.build_log("pyspark")).await?;
     fs::rename(&part, target)?;

@@ -28,7 +28,8 @@ pub(crate) async fn check() -> Result<()> {
     if !has_control_groups() {
         missing.push("mounted control groups with cpu, memory and pids");
     }
-    if packages::is_root() && !command::succeeds(Command::new("unshare").args(["--net", "true"])).await
+    if packages::is_root()
+        && !command::succeeds(Command::new("unshare").args(["--net", "true"])).await
     {
         missing.push("permission to make network namespaces");
     }
@@ -43,7 +44,11 @@ pub(crate) async fn check() -> Result<()> {
 }
 
 async fn has_overlay() -> bool {
-    let known = || fs::read_to_string("/proc/filesystems").unwrap_or_default().contains("overlay");
+    let known = || {
+        fs::read_to_string("/proc/filesystems")
+            .unwrap_or_default()
+            .contains("overlay")
+    };
     known() || command::succeeds(Command::new("modprobe").arg("overlay")).await && known()
 }
 

@@ -35,8 +35,16 @@ const COMPONENTS: [Client; 4] = [
         user: "system:kube-controller-manager",
         group: None,
     },
-    Client { file: "kube-scheduler", user: "system:kube-scheduler", group: None },
-    Client { file: "kube-proxy", user: "system:kube-proxy", group: None },
+    Client {
+        file: "kube-scheduler",
+        user: "system:kube-scheduler",
+        group: None,
+    },
+    Client {
+        file: "kube-proxy",
+        user: "system:kube-proxy",
+        group: None,
+    },
 ];
 
 /// Writes keys, kubeconfigs and settings. Nothing changes when they are there already.
@@ -65,8 +73,8 @@ pub(crate) fn write(cache: &Cache, state: &State) -> Result<Pki> {
     kubeconfig::write(&state.kubeconfig(), SERVER, &pki, ADMINISTRATOR.file)?;
     for (source, target) in FILES {
         let source = workspace::root().join("deploy/local/node").join(source);
-        let text = fs::read_to_string(&source)
-            .with_context(|| format!("reading {}", source.display()))?;
+        let text =
+            fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
         fs::write(state.settings(target), render(&text, cache, state))?;
     }
     Ok(pki)
@@ -92,5 +100,7 @@ fn render(text: &str, cache: &Cache, state: &State) -> String {
         ("${FORWARD}", forward.to_owned()),
     ]
     .into_iter()
-    .fold(text.to_owned(), |text, (variable, value)| text.replace(variable, &value))
+    .fold(text.to_owned(), |text, (variable, value)| {
+        text.replace(variable, &value)
+    })
 }

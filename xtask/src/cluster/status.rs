@@ -18,7 +18,12 @@ use super::{
 pub(crate) async fn print(state: &State, kubectl: &Kubectl) -> Result<()> {
     let mut rows: Vec<(String, String, bool)> =
         join_all(components::NAMES.map(|name| component(state, kubectl, name))).await;
-    let node = ["wait", "--for=condition=Ready", &format!("node/{NODE_NAME}"), "--timeout=1s"];
+    let node = [
+        "wait",
+        "--for=condition=Ready",
+        &format!("node/{NODE_NAME}"),
+        "--timeout=1s",
+    ];
     let (node, yunikorn, s3) = tokio::join!(
         async { kubectl.probe(&node).passes().await },
         service(kubectl, YUNIKORN),
@@ -29,10 +34,16 @@ pub(crate) async fn print(state: &State, kubectl: &Kubectl) -> Result<()> {
     rows.push((S3.shown.to_owned(), "pod".to_owned(), s3));
     println!("{:<26}{:>9}  ready", "component", "process");
     for (name, process, ready) in &rows {
-        println!("{name:<26}{process:>9}  {}", if *ready { "yes" } else { "no" });
+        println!(
+            "{name:<26}{process:>9}  {}",
+            if *ready { "yes" } else { "no" }
+        );
     }
-    let waiting: Vec<&str> =
-        rows.iter().filter(|row| !row.2).map(|(name, ..)| name.as_str()).collect();
+    let waiting: Vec<&str> = rows
+        .iter()
+        .filter(|row| !row.2)
+        .map(|(name, ..)| name.as_str())
+        .collect();
     if !waiting.is_empty() {
         bail!("not ready: {}", waiting.join(", "));
     }

@@ -19,21 +19,36 @@ struct Module {
 
 /// In the order in which a test is waiting for them.
 const MODULES: [Module; 5] = [
-    Module { name: "etcd", binaries: &[("etcd", "go.etcd.io/etcd/server/v3")] },
+    Module {
+        name: "etcd",
+        binaries: &[("etcd", "go.etcd.io/etcd/server/v3")],
+    },
     Module {
         name: "kubernetes",
         binaries: &[
             ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-            ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+            (
+                "kube-controller-manager",
+                "k8s.io/kubernetes/cmd/kube-controller-manager",
+            ),
             ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
             ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
             ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
             ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
-            ("spark-operator", "github.com/kubeflow/spark-operator/v2/cmd/operator"),
-            ("yunikorn-scheduler", "github.com/apache/yunikorn-k8shim/pkg/cmd/shim"),
+            (
+                "spark-operator",
+                "github.com/kubeflow/spark-operator/v2/cmd/operator",
+            ),
+            (
+                "yunikorn-scheduler",
+                "github.com/apache/yunikorn-k8shim/pkg/cmd/shim",
+            ),
         ],
     },
-    Module { name: "coredns", binaries: &[("coredns", "github.com/coredns/coredns")] },
+    Module {
+        name: "coredns",
+        binaries: &[("coredns", "github.com/coredns/coredns")],
+    },
     Module {
         name: "versitygw",
         binaries: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
@@ -127,7 +142,10 @@ pub(crate) async fn operator_definitions(cache: &Cache) -> Result<PathBuf> {
 /// # Errors
 /// When the module is not required there.
 pub(crate) fn version(folder: &str, module: &str) -> Result<String> {
-    let file = workspace::root().join("deploy/local/tools").join(folder).join("go.mod");
+    let file = workspace::root()
+        .join("deploy/local/tools")
+        .join(folder)
+        .join("go.mod");
     let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     text.lines()
         .map(|line| line.trim().trim_start_matches("require "))
@@ -163,7 +181,13 @@ async fn build(cache: &Cache, name: &str) -> Result<()> {
     let target = binary(cache, name)?;
     let part = target.with_extension("part");
     let mut go = go(module.name)?;
-    go.args(["build", "-trimpath", "-ldflags", &linker_flags(module.name)?, "-o"]);
+    go.args([
+        "build",
+        "-trimpath",
+        "-ldflags",
+        &linker_flags(module.name)?,
+        "-o",
+    ]);
     go.arg(&part).arg(package).env("CGO_ENABLED", "0");
     command::logged(&mut go, &cache.build_log(name)).await?;
     fs::rename(&part, &target)?;
@@ -176,7 +200,9 @@ fn linker_flags(module: &str) -> Result<String> {
         return Ok("-s -w".to_owned());
     }
     let version = version(module, "k8s.io/kubernetes")?;
-    let (major, rest) = version.split_once('.').context("a version has a minor part")?;
+    let (major, rest) = version
+        .split_once('.')
+        .context("a version has a minor part")?;
     let minor = rest.split('.').next().unwrap_or_default();
     let variable = "-X k8s.io/component-base/version";
     Ok(format!(
@@ -217,11 +243,17 @@ mod tests {
     fn node_reports_the_version_that_is_required() {
         let required = version("kubernetes", "k8s.io/kubernetes").unwrap();
         let flags = linker_flags("kubernetes").unwrap();
-        assert!(flags.contains(&format!("gitVersion=v{required} ")), "{flags}");
+        assert!(
+            flags.contains(&format!("gitVersion=v{required} ")),
+            "{flags}"
+        );
     }
 
     #[test]
     fn single_line_requirement_is_read() {
-        assert_eq!(version("etcd", "go.etcd.io/etcd/server/v3").unwrap(), "3.6.4");
+        assert_eq!(
+            version("etcd", "go.etcd.io/etcd/server/v3").unwrap(),
+            "3.6.4"
+        );
     }
 }

@@ -47,15 +47,28 @@ pub(crate) async fn up(cache: &Cache) -> Result<()> {
     claim(&state)?;
     let tags = build(cache).await?;
     let pki = settings::write(cache, &state)?;
-    let kubectl =
-        Kubectl { program: tools::kubectl(cache).await?, kubeconfig: state.kubeconfig() };
-    let components = Components { cache, state: &state, pki: &pki };
+    let kubectl = Kubectl {
+        program: tools::kubectl(cache).await?,
+        kubeconfig: state.kubeconfig(),
+    };
+    let components = Components {
+        cache,
+        state: &state,
+        pki: &pki,
+    };
 
-    let foundation = [components.containerd()?, components.etcd()?, components.api_server()?];
-    step("starting the container runtime and the control plane", async {
-        network::create().await?;
-        start(&state, &foundation, &kubectl).await
-    })
+    let foundation = [
+        components.containerd()?,
+        components.etcd()?,
+        components.api_server()?,
+    ];
+    step(
+        "starting the container runtime and the control plane",
+        async {
+            network::create().await?;
+            start(&state, &foundation, &kubectl).await
+        },
+    )
     .await?;
     forget_earlier_containers(&state).await?;
     for tag in &tags {
@@ -63,15 +76,25 @@ pub(crate) async fn up(cache: &Cache) -> Result<()> {
     }
     step("starting the node and the Spark Operator", async {
         let definitions = tools::operator_definitions(cache).await?;
-        platform::install_definitions(&kubectl, &definitions).await?;
+        let mark = state.root().join("definitions");
+        if fs::read_to_string(&mark).unwrap_or_default() != definitions.to_string_lossy() {
+            platform::install_definitions(&kubectl, &definitions).await?;
+            fs::write(mark, definitions.as_os_str().as_encoded_bytes())?;
+        }
         start(&state, &components.others().await?, &kubectl).await?;
         wait_for_node(&kubectl).await
     })
     .await?;
     step("starting YuniKorn and S3", async {
         mark_node_folder()?;
+        let (mark, wanted) = (state.root().join("platform"), platform::fingerprint()?);
+        let applied = fs::read_to_string(&mark).unwrap_or_default() == wanted;
+        if applied && platform::answers(&kubectl).await {
+            return Ok(());
+        }
         platform::apply(&kubectl).await?;
-        platform::wait(&kubectl).await
+        platform::wait(&kubectl).await?;
+        fs::write(mark, wanted).map_err(Into::into)
     })
     .await
 }
@@ -88,7 +111,9 @@ fn claim(state: &State) -> Result<()> {
     let owner = fs::read_to_string(&file).unwrap_or_default();
     let other = State::at(owner.trim().into());
     if other.root() != state.root()
-        && components::NAMES.iter().any(|name| daemon::process_id(&other, name).is_some())
+        && components::NAMES
+            .iter()
+            .any(|name| daemon::process_id(&other, name).is_some())
     {
         bail!(
             "another local cluster runs on this machine, with its state in {}; stop it with \
@@ -123,8 +148,7 @@ async fn forget_earlier_containers(state: &State) -> Result<()> {
 
 async fn wait_for_node(kubectl: &Kubectl) -> Result<()> {
     let node = format!("node/{NODE_NAME}");
-    let ready: Probe =
-        kubectl.probe(&["wait", "--for=condition=Ready", &node, "--timeout=2s"]);
+    let ready: Probe = kubectl.probe(&["wait", "--for=condition=Ready", &node, "--timeout=2s"]);
     probe::wait("the node", &ready, PATIENCE).await
 }
 

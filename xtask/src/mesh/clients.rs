@@ -13,7 +13,8 @@ use tonic::transport::{Channel, Endpoint};
 use super::NAMESPACE;
 use crate::cluster::Kubectl;
 
-/// Base URLs of the services. Their cluster addresses are reachable from the node, which is this machine.
+/// Base URLs of the services. Their cluster addresses are reachable from the node, which is this
+/// machine.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// gRPC of submission.
@@ -36,7 +37,9 @@ impl Endpoints {
     pub(super) async fn find(kubectl: &Kubectl) -> Result<Self> {
         let url = |name| kubectl.service_url(NAMESPACE, name);
         let history_index = url("history-index").await?;
-        let (history_host, _) = history_index.rsplit_once(':').context("a URL with a port")?;
+        let (history_host, _) = history_index
+            .rsplit_once(':')
+            .context("a URL with a port")?;
         let shipper = kubectl
             .run([
                 "--namespace",

@@ -1,5 +1,6 @@
-//! `cargo xtask mesh up`: the services as processes of this machine, against the local cluster, with a
-//! folder as the object store. For a quick inner loop: a change is one build and one `up` away.
+//! `cargo xtask mesh up`: the services as processes of this machine, against the local cluster,
+//! with a folder as the object store. For a quick inner loop: a change is one build and one `up`
+//! away.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,11 +12,13 @@ use tokio::process::Command;
 
 use super::images::target_folder;
 use crate::{
-    cluster::{Cache, ClusterInfo, Daemon, Probe, State, logged, step, stop_daemon, wait_for_daemon},
+    cluster::{
+        Cache, ClusterInfo, Daemon, Probe, State, logged, step, stop_daemon, wait_for_daemon,
+    },
     workspace,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A service that runs on its own, and its admin port. metrics-exporter lives in the drivers' pods.
 const SERVICES: [(&str, u16); 5] = [
@@ -45,7 +48,10 @@ pub(super) async fn up(cluster: &ClusterInfo) -> Result<()> {
         Ok(())
     })
     .await?;
-    println!("submission answers on 127.0.0.1:7401; state and logs are in {}", state.root().display());
+    println!(
+        "submission answers on 127.0.0.1:7401; state and logs are in {}",
+        state.root().display()
+    );
     Ok(())
 }
 
@@ -68,7 +74,10 @@ fn state(cache: &Cache) -> State {
 async fn compile(cache: &Cache) -> Result<PathBuf> {
     let target = target_folder();
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace::root()).env("CARGO_TARGET_DIR", &target).args(["build", "--locked"]);
+    cargo
+        .current_dir(workspace::root())
+        .env("CARGO_TARGET_DIR", &target)
+        .args(["build", "--locked"]);
     for (name, _) in SERVICES {
         cargo.args(["--package", &format!("moka-{name}")]);
     }
@@ -80,15 +89,30 @@ fn daemon(name: &'static str, programs: &Path, state: &State, cluster: &ClusterI
     let program = programs.join(format!("moka-{name}"));
     let file = |name: &str| state.root().join(name).display().to_string();
     let objects = ("MOKA_OBJECTS_URL", format!("file://{}", file("objects")));
-    let kubeconfig = ("MOKA_CLUSTERS", format!("local={}", cluster.kubeconfig.display()));
+    let kubeconfig = (
+        "MOKA_CLUSTERS",
+        format!("local={}", cluster.kubeconfig.display()),
+    );
     let environment = match name {
         "submission" => {
-            vec![kubeconfig, ("MOKA_DATABASE_URL", format!("sqlite:{}", file("submission.db")))]
+            vec![
+                kubeconfig,
+                (
+                    "MOKA_DATABASE_URL",
+                    format!("sqlite:{}", file("submission.db")),
+                ),
+            ]
         }
         "scheduler-adapter" => vec![("MOKA_CLUSTERS", format!("local={}", cluster.yunikorn_url))],
         "log-broker" => vec![kubeconfig, objects],
         "history-index" => {
-            vec![objects, ("MOKA_DATABASE_URL", format!("sqlite:{}", file("history-index.db")))]
+            vec![
+                objects,
+                (
+                    "MOKA_DATABASE_URL",
+                    format!("sqlite:{}", file("history-index.db")),
+                ),
+            ]
         }
         _ => vec![objects, ("MOKA_STATE_DIR", file("log-shipper"))],
     };
@@ -97,6 +121,9 @@ fn daemon(name: &'static str, programs: &Path, state: &State, cluster: &ClusterI
         settings: vec![program.clone()],
         program,
         arguments: Vec::new(),
-        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        environment: environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
     }
 }

@@ -70,7 +70,9 @@ pub async fn build_and_load(cache: &Cache) -> Result<Vec<&'static str>> {
 async fn compile(cache: &Cache) -> Result<PathBuf> {
     let target = target_folder();
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace::root()).env("CARGO_TARGET_DIR", &target);
+    cargo
+        .current_dir(workspace::root())
+        .env("CARGO_TARGET_DIR", &target);
     cargo.args(["build", "--locked", "--profile", PROFILE]);
     for service in SERVICES {
         cargo.args(["--package", &format!("moka-{service}")]);
@@ -79,16 +81,18 @@ async fn compile(cache: &Cache) -> Result<PathBuf> {
     Ok(target.join(PROFILE))
 }
 
-/// Where cargo builds: next to the program that runs now, so that whoever chose a folder for one build
-/// gets the other there too.
+/// Where cargo builds: next to the program that runs now, so that whoever chose a folder for one
+/// build gets the other there too.
 pub fn target_folder() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
-    let target = own.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let target = own
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
     target.map_or_else(|| workspace::root().join("target"), Path::to_owned)
 }
 
-/// A folder with one program, because the whole folder of a build context decides whether an image is
-/// built again.
+/// A folder with one program, because the whole folder of a build context decides whether an image
+/// is built again.
 fn stage(cache: &Cache, programs: &Path, service: &str) -> Result<PathBuf> {
     let folder = cache.root().join("services").join(service);
     fs::create_dir_all(&folder)?;
@@ -117,15 +121,17 @@ async fn base(cache: &Cache) -> Result<()> {
     images::build(cache, &image).await.map(drop)
 }
 
-/// Unpacks the packages without running their scripts, which would need a whole system; the one thing
-/// that a script would have made is the bundle of certificates.
+/// Unpacks the packages without running their scripts, which would need a whole system; the one
+/// thing that a script would have made is the bundle of certificates.
 async fn bootstrap(cache: &Cache, archive: &Path) -> Result<()> {
     let part = archive.with_extension("part.tar");
     let bundle = "mkdir -p \"$1\"/etc/ssl/certs \"$1\"/tmp && chmod 1777 \"$1\"/tmp && \
         cat \"$1\"/usr/share/ca-certificates/mozilla/*.crt > \"$1\"/etc/ssl/certs/ca-certificates.crt";
     let mut mmdebstrap = Command::new("mmdebstrap");
     mmdebstrap.args(["--variant=extract", "--include", BASE_PACKAGES]);
-    mmdebstrap.args(["--extract-hook", bundle, "bookworm"]).arg(&part);
+    mmdebstrap
+        .args(["--extract-hook", bundle, "bookworm"])
+        .arg(&part);
     logged(&mut mmdebstrap, &cache.build_log("base")).await?;
     fs::rename(&part, archive)?;
     Ok(())

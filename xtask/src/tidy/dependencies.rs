@@ -1,5 +1,5 @@
-//! Which crate of the workspace may depend on which: services meet in `proto`, libraries lean on `core`,
-//! nothing leans on tests.
+//! Which crate of the workspace may depend on which: services meet in `proto`, libraries lean on
+//! `core`, nothing leans on tests.
 
 use super::{Finding, Source};
 use crate::workspace;
@@ -18,10 +18,14 @@ pub(super) fn check() -> anyhow::Result<Vec<Finding>> {
 
 fn check_manifest(manifest: &Source) -> Vec<Finding> {
     let mut parts = manifest.path_text().split('/');
-    let (Some(kind), Some(name)) = (parts.next(), parts.next()) else { return Vec::new() };
+    let (Some(kind), Some(name)) = (parts.next(), parts.next()) else {
+        return Vec::new();
+    };
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(manifest.text.lines()) {
-        let Some(dependency) = line.strip_prefix("moka-") else { continue };
+        let Some(dependency) = line.strip_prefix("moka-") else {
+            continue;
+        };
         let dependency = dependency.split(['.', ' ', '=']).next().unwrap_or_default();
         if !allowed(kind, name, dependency) {
             let rule = format!("{kind}/{name} may not depend on moka-{dependency}");

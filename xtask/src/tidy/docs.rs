@@ -1,5 +1,5 @@
-//! Documents keep up with the code: every error reason has a page, every link between documents leads
-//! somewhere, and every service is described.
+//! Documents keep up with the code: every error reason has a page, every link between documents
+//! leads somewhere, and every service is described.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,11 @@ fn dead_links(document: &Source) -> Vec<Finding> {
             let target = rest.split([')', '#']).next().unwrap_or_default();
             let external = target.contains("://") || target.is_empty();
             if !external && !folder.join(target).exists() {
-                findings.push(Finding::new(document, number, format!("`{target}` does not exist")));
+                findings.push(Finding::new(
+                    document,
+                    number,
+                    format!("`{target}` does not exist"),
+                ));
             }
         }
     }

@@ -1,10 +1,6 @@
 //! One run of buildah, and its result as an OCI layout.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
@@ -33,26 +29,49 @@ pub(super) async fn export(cache: &Cache, tag: &str, layout: &Path) -> Result<St
 fn buildah(cache: &Cache, image: &Image<'_>) -> Command {
     let (root, run_root) = storage(cache);
     let mut command = Command::new("buildah");
-    command.args(["--root", &root, "--runroot", &run_root, "--storage-driver", "overlay"]);
+    command.args([
+        "--root",
+        &root,
+        "--runroot",
+        &run_root,
+        "--storage-driver",
+        "overlay",
+    ]);
     // Layers are kept so that a change at the end of a Dockerfile builds the end only.
     command.args(["build", "--isolation", "chroot", "--layers", "--pull-never"]);
     command.args(["--timestamp", "0", "--tag", image.tag]);
     for (argument, value) in image.arguments {
-        command.arg("--build-arg").arg(format!("{argument}={value}"));
+        command
+            .arg("--build-arg")
+            .arg(format!("{argument}={value}"));
     }
     for (context, folder) in image.contexts.iter().chain(image.fixed_contexts) {
-        command.arg("--build-context").arg(format!("{context}={}", folder.display()));
+        command
+            .arg("--build-context")
+            .arg(format!("{context}={}", folder.display()));
     }
-    command.arg("--file").arg(image.dockerfile).arg(image.context);
+    command
+        .arg("--file")
+        .arg(image.dockerfile)
+        .arg(image.context);
     command
 }
 
 /// Layers stay uncompressed, because packing and unpacking cost more than the disk.
 async fn copy(cache: &Cache, tag: &str, layout: &Path) -> Result<()> {
+    // An index that is there would keep the earlier image beside the new one.
+    let _ = fs::remove_file(layout.join("index.json"));
     let (root, run_root) = storage(cache);
     let mut skopeo = Command::new("skopeo");
-    skopeo.args(["--insecure-policy", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"]);
-    skopeo.arg(format!("containers-storage:[overlay@{root}+{run_root}]{tag}"));
+    skopeo.args([
+        "--insecure-policy",
+        "copy",
+        "--quiet",
+        "--dest-oci-accept-uncompressed-layers",
+    ]);
+    skopeo.arg(format!(
+        "containers-storage:[overlay@{root}+{run_root}]{tag}"
+    ));
     skopeo.arg(format!("oci:{}:{tag}", layout.display()));
     command::output(&mut skopeo).await?;
     Ok(())
@@ -72,6 +91,6 @@ fn remove_unused_blobs(layout: &Path, manifest_digest: &str) -> Result<()> {
 }
 
 fn storage(cache: &Cache) -> (String, String) {
-    let root = cache.root().join("containers");
+    let root = cache.image_storage();
     (root.display().to_string(), format!("{RUN}/containers"))
 }

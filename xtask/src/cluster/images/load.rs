@@ -49,7 +49,9 @@ pub(super) async fn run(
     let known: BTreeSet<&str> = list.lines().collect();
     let name = layout.file_name().unwrap_or_default().to_string_lossy();
     let mut tar = Command::new("tar");
-    tar.args(["--create", "--directory"]).arg(layout).args(["oci-layout", "index.json"]);
+    tar.args(["--create", "--directory"])
+        .arg(layout)
+        .args(["oci-layout", "index.json"]);
     for digest in blobs(layout, manifest_digest)? {
         // The runtime reads the manifest from the archive even when it knows it.
         if digest == manifest_digest || !known.contains(digest.as_str()) {
@@ -62,7 +64,11 @@ pub(super) async fn run(
         .kill_on_drop(true)
         .spawn()
         .context("starting tar")?;
-    let archive: Stdio = packing.stdout.take().context("tar has an output")?.try_into()?;
+    let archive: Stdio = packing
+        .stdout
+        .take()
+        .context("tar has an output")?
+        .try_into()?;
     let log = cache.build_log(&format!("load-{name}"));
     let mut import = ctr(&["images", "import", "--base-name", image_name(tag), "-"]);
     let output = fs::File::create(&log).with_context(|| format!("creating {}", log.display()))?;
@@ -74,16 +80,32 @@ pub(super) async fn run(
         .status()
         .await
         .context("starting ctr")?;
-    ensure!(status.success(), "ctr images import ended with {status}; {}", command::tail(&log));
-    ensure!(packing.wait().await?.success(), "tar could not pack {}", layout.display());
-    ensure!(present(tag, manifest_digest).await?, "{tag} did not arrive; {}", command::tail(&log));
+    ensure!(
+        status.success(),
+        "ctr images import ended with {status}; {}",
+        command::tail(&log)
+    );
+    ensure!(
+        packing.wait().await?.success(),
+        "tar could not pack {}",
+        layout.display()
+    );
+    ensure!(
+        present(tag, manifest_digest).await?,
+        "{tag} did not arrive; {}",
+        command::tail(&log)
+    );
     Ok(())
 }
 
 /// The digest of the one image in a layout.
 pub(super) fn manifest_digest(layout: &Path) -> Result<String> {
     let index: Index = read(&layout.join("index.json"))?;
-    ensure!(index.manifests.len() == 1, "{} holds several images", layout.display());
+    ensure!(
+        index.manifests.len() == 1,
+        "{} holds several images",
+        layout.display()
+    );
     let manifest = index.manifests.into_iter().next().context("one image")?;
     Ok(manifest.digest)
 }
@@ -91,8 +113,12 @@ pub(super) fn manifest_digest(layout: &Path) -> Result<String> {
 /// Every blob of an image: manifest, configuration, layers.
 pub(super) fn blobs(layout: &Path, manifest_digest: &str) -> Result<Vec<String>> {
     let manifest: Manifest = read(&blob(layout, manifest_digest))?;
-    let rest = std::iter::once(manifest.config).chain(manifest.layers).map(|blob| blob.digest);
-    Ok(std::iter::once(manifest_digest.to_owned()).chain(rest).collect())
+    let rest = std::iter::once(manifest.config)
+        .chain(manifest.layers)
+        .map(|blob| blob.digest);
+    Ok(std::iter::once(manifest_digest.to_owned())
+        .chain(rest)
+        .collect())
 }
 
 fn blob(layout: &Path, digest: &str) -> PathBuf {
