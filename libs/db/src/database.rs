@@ -137,7 +137,8 @@ fn session_settings(kind: DatabaseKind, in_memory: bool, timeout: Duration) -> V
         .collect(),
         DatabaseKind::Postgres => vec![
             format!("SET statement_timeout = {milliseconds}"),
-            format!("SET lock_timeout = {milliseconds}"),
+            // Shorter, so that waiting for another transaction is told from being slow oneself.
+            format!("SET lock_timeout = {}", milliseconds / 2),
             format!(
                 "SET idle_in_transaction_session_timeout = {}",
                 3 * milliseconds

@@ -16,7 +16,8 @@ pub struct PoolOptions {
     /// Longest wait of one statement: PostgreSQL's `statement_timeout` and `lock_timeout`,
     /// SQLite's `busy_timeout`.
     pub statement_timeout: Duration,
-    /// Longest life of one try of a transaction, from its begin to the answer of its commit.
+    /// Longest life of one try of a transaction, from its begin to the answer of its commit. After
+    /// this much time no other try begins.
     pub transaction_timeout: Duration,
     /// How often a transaction is run at most when others are in its way.
     pub max_attempts: u32,

@@ -101,7 +101,9 @@ impl Database {
                     Err(error) => error,
                 };
                 let contended = matches!(error.database_error(), Some(Error::Contended(_)));
-                if !contended || attempt >= self.max_attempts {
+                let exhausted =
+                    attempt >= self.max_attempts || started.elapsed() >= self.transaction_timeout;
+                if !contended || exhausted {
                     return Err(error);
                 }
                 self.metrics.retried(name);
@@ -190,7 +192,11 @@ async fn commit(transaction: Transaction<'static, Any>, deadline: Instant) -> Re
     let deadline = deadline.max(Instant::now() + SHORTEST_END);
     match tokio::time::timeout_at(deadline, transaction.commit()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error @ sqlx::Error::Database(_))) => Err(error.into()),
+        Ok(Err(error @ sqlx::Error::Database(_))) => Err(match error.into() {
+            // A server that shuts down, or waits for its replicas, says so after it committed.
+            Error::Unavailable(error) => Error::CommitUnknown(Some(error)),
+            refused => refused,
+        }),
         Ok(Err(error)) => Err(Error::CommitUnknown(Some(error))),
         Err(_elapsed) => Err(Error::CommitUnknown(None)),
     }
