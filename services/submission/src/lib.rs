@@ -1,1 +1,4 @@
 //! The durable front door and the exactly-once launcher.
+
+pub mod domain;
+pub mod store;

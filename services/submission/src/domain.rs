@@ -1,0 +1,17 @@
+//! What an application is and what may become of it. Pure: no I/O, no clock, no randomness.
+
+pub mod application;
+pub mod difference;
+pub mod exception;
+pub mod exit;
+pub mod lifecycle;
+pub mod manifest;
+pub mod observation;
+pub mod platform_settings;
+pub mod queue_tree;
+pub mod sizing;
+pub mod spec;
+pub mod state;
+pub mod submission;
+pub mod tries;
+pub mod verdict;

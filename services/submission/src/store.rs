@@ -1,0 +1,259 @@
+//! Where applications are kept.
+
+pub mod conformance;
+mod sql;
+
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use moka_core::{ApplicationId, ErrorReason, PublicError};
+use tokio::sync::watch;
+
+use crate::domain::{
+    application::{Application, Event},
+    lifecycle::Happening,
+    state::ApplicationState,
+    submission::Submission,
+};
+
+pub use sql::SqlStore;
+
+/// A durable set of applications, their events and the leases of the workers. Every method is one
+/// transaction: killed before it, nothing has changed; killed after it, everything has.
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    /// Accepts a submission under `id`, or finds the application that the same project, key and try
+    /// number made before. The caller compares the two.
+    async fn submit(&self, id: ApplicationId, submission: &Submission) -> Result<Submitted>;
+
+    /// The application that a project, key and try number made.
+    async fn find(&self, project: &str, key: &str, try_number: u32) -> Result<Option<Application>>;
+
+    /// One application.
+    async fn get(&self, id: ApplicationId) -> Result<Option<Application>>;
+
+    /// A page of applications, newest first.
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Application>>;
+
+    /// Events of one application after a sequence number, oldest first.
+    async fn events(&self, id: ApplicationId, after: i64, limit: u32) -> Result<Vec<Event>>;
+
+    /// Changes after a sequence number, oldest first, each with its application as it is now.
+    async fn changes(&self, filter: &ChangeFilter, after: i64, limit: u32) -> Result<Changes>;
+
+    /// Applies a happening to the current attempt, when it still is number `attempt_number`; to the
+    /// application itself when that is `None`. Says whether the state changed; `None` when there is
+    /// no such application.
+    async fn record(
+        &self,
+        id: ApplicationId,
+        attempt_number: Option<u32>,
+        happening: &Happening,
+        actor: &'static str,
+    ) -> Result<Option<Recorded>>;
+
+    /// Leases applications that are to be launched, oldest first.
+    async fn lease_launches(
+        &self,
+        holder: &str,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Launchable>>;
+
+    /// Gives a launch back after a failure, to be tried again after a pause. Does nothing when the
+    /// lease is another's by now.
+    async fn postpone_launch(&self, id: ApplicationId, holder: &str, pause: Duration) -> Result<()>;
+
+    /// Applications whose current attempt may have something in a cluster: LAUNCHING to CANCELLING.
+    async fn live_in(&self, cluster: &str) -> Result<Vec<Application>>;
+
+    /// Attempts of final applications that have something left in a cluster.
+    async fn due_clean_ups(&self, cluster: &str, limit: u32) -> Result<Vec<CleanUp>>;
+
+    /// Sets an attempt's clean-up, to be looked at after a pause.
+    async fn set_clean_up(
+        &self,
+        id: ApplicationId,
+        attempt_number: u32,
+        stage: CleanUpStage,
+        pause: Duration,
+    ) -> Result<()>;
+
+    /// Forgets events that are older than a time. Returns how many.
+    async fn prune_events(&self, before: Timestamp) -> Result<u64>;
+
+    /// Takes or renews a named lease; `false` while another holds it.
+    async fn take_lease(&self, name: &str, holder: &str, lease: Duration) -> Result<bool>;
+
+    /// How many applications are in each live state.
+    async fn live_counts(&self) -> Result<BTreeMap<ApplicationState, i64>>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<()>;
+
+    /// Wakes when this process has written an event. Other replicas' events do not wake it.
+    fn written(&self) -> watch::Receiver<i64>;
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submitted {
+    /// The new application, or the earlier one.
+    pub application: Application,
+    /// Whether this call made it.
+    pub created: bool,
+}
+
+/// A page of applications to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only these projects; all when empty.
+    pub projects: Vec<String>,
+    /// Only these states; all when empty.
+    pub states: Vec<ApplicationState>,
+    /// The last application of the page before.
+    pub after: Option<ApplicationId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which changes a watch wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeFilter {
+    /// Only this application's.
+    pub application_id: Option<ApplicationId>,
+    /// Only this project's.
+    pub project: Option<String>,
+}
+
+/// Changes in the order of their sequence numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// Those that match.
+    pub changes: Vec<Change>,
+    /// Everything up to this number was looked at.
+    pub through: i64,
+    /// The last number that was ever given.
+    pub last: i64,
+    /// Events up to this number are no longer kept.
+    pub pruned_through: i64,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What changed.
+    pub event: Event,
+    /// The application, at least as new as the event.
+    pub application: Application,
+}
+
+/// What became of a happening.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The application after it.
+    pub application: Application,
+    /// The state before, when it changed.
+    pub changed_from: Option<ApplicationState>,
+}
+
+/// An application that a worker may launch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Launchable {
+    /// The application.
+    pub application: Application,
+    /// How often a launch was postponed.
+    pub failures: u32,
+}
+
+/// An attempt with something left in its cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CleanUp {
+    /// The application, which is final.
+    pub application: Application,
+    /// The attempt.
+    pub attempt_number: u32,
+    /// What is to be done.
+    pub stage: CleanUpStage,
+}
+
+/// How far the clean-up of an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CleanUpStage {
+    /// Finalizers must go, and the name must stay taken.
+    Release,
+    /// The object or a tombstone keeps the name for a while.
+    Retain,
+    /// Nothing is left.
+    Done,
+}
+
+impl CleanUpStage {
+    /// The name, as the database writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "RELEASE",
+            Self::Retain => "RETAIN",
+            Self::Done => "DONE",
+        }
+    }
+}
+
+/// A call to the store that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The next lower try of the key has not ended.
+    #[error("the application {0} of the same key is still live")]
+    PredecessorLive(ApplicationId),
+    /// A higher try of the key exists.
+    #[error("try {highest} of the same key exists already")]
+    Overtaken {
+        /// The highest.
+        highest: u32,
+    },
+    /// A row holds something that this release cannot read.
+    #[error("column {column} cannot be read: {problem}")]
+    Corrupt {
+        /// The column.
+        column: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] moka_db::Error),
+}
+
+/// What the store's methods answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl moka_db::TransactionError for Error {
+    fn database_error(&self) -> Option<&moka_db::Error> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::PredecessorLive(_) | Self::Overtaken { .. } | Self::Corrupt { .. } => None,
+        }
+    }
+}
+
+impl From<Error> for PublicError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::PredecessorLive(_) => {
+                let message = error.to_string();
+                Self::new(ErrorReason::PredecessorLive, message)
+            }
+            Error::Overtaken { highest } => {
+                let rule = format!("must be above {highest}, which was submitted already");
+                Self::new(ErrorReason::IdempotencyConflict, error.to_string())
+                    .with_field("try_number", rule)
+            }
+            Error::Corrupt { .. } => Self::new(
+                ErrorReason::Internal,
+                "an internal error; the log has the details",
+            ),
+            Error::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The store over SQLite or PostgreSQL.
+//!
+//! Sequence numbers are given by updating one row as late as possible in each writing transaction.
+//! The row's lock is held until the commit, so numbers become visible in their order and a gap can
+//! never fill later: a watch that has read up to a number has missed nothing. The price is that
+//! commits which write events follow one another, some hundreds to thousands a second.
+
+mod clean_up;
+mod events;
+mod launches;
+mod leases;
+mod read;
+mod record;
+mod rows;
+mod submit;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use moka_core::{ApplicationId, clock::Clock};
+use moka_db::{Connection, Database, DatabaseKind, Migration};
+use sqlx::AssertSqlSafe;
+use tokio::sync::watch;
+
+use super::{
+    ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Recorded, Result, Store,
+    Submitted,
+};
+use crate::domain::{
+    application::{Application, Event},
+    lifecycle::Happening,
+    state::ApplicationState,
+    submission::Submission,
+};
+
+const MIGRATIONS: &[Migration] = moka_db::migrations!["20261121000000_applications"];
+
+/// A store over a database.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    written: Arc<watch::Sender<i64>>,
+}
+
+impl SqlStore {
+    /// Brings the database's schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer or has a schema that is not ours.
+    pub async fn open(
+        database: Database,
+        clock: Arc<dyn Clock>,
+    ) -> std::result::Result<Self, moka_db::Error> {
+        database.migrate(MIGRATIONS).await?;
+        Ok(Self {
+            database,
+            clock,
+            written: Arc::new(watch::Sender::new(0)),
+        })
+    }
+
+    /// The time, as exact as the database keeps it.
+    fn now(&self) -> Timestamp {
+        rows::time(self.clock.now().as_microsecond())
+    }
+
+    /// The time after a pause, in microseconds.
+    fn after(&self, pause: Duration) -> i64 {
+        let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
+        self.now().as_microsecond().saturating_add(pause)
+    }
+
+    /// Tells the watches of this process that there is something new.
+    fn wrote(&self, sequence: i64) {
+        self.written.send_modify(|last| *last = sequence.max(*last));
+    }
+}
+
+/// Locks rows that a decision rests on. SQLite has one writer at a time anyway.
+fn for_update(kind: DatabaseKind, select: &'static str) -> AssertSqlSafe<String> {
+    let suffix = match kind {
+        DatabaseKind::Sqlite => "",
+        DatabaseKind::Postgres => " FOR UPDATE",
+    };
+    AssertSqlSafe(format!("{select}{suffix}"))
+}
+
+/// The next sequence number. Holds the lock on all further ones until the transaction ends.
+async fn next_sequence(tx: &mut Connection) -> std::result::Result<i64, moka_db::Error> {
+    let sql = "UPDATE event_sequence SET last_sequence = last_sequence + 1 WHERE id = 1 \
+               RETURNING last_sequence";
+    Ok(sqlx::query_scalar(sql).fetch_one(tx).await?)
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn submit(&self, id: ApplicationId, submission: &Submission) -> Result<Submitted> {
+        submit::submit(self, id, submission).await
+    }
+
+    async fn find(&self, project: &str, key: &str, try_number: u32) -> Result<Option<Application>> {
+        submit::find(self, project, key, try_number).await
+    }
+
+    async fn get(&self, id: ApplicationId) -> Result<Option<Application>> {
+        read::get(self, id).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Application>> {
+        read::list(self, query).await
+    }
+
+    async fn events(&self, id: ApplicationId, after: i64, limit: u32) -> Result<Vec<Event>> {
+        events::of_application(self, id, after, limit).await
+    }
+
+    async fn changes(&self, filter: &ChangeFilter, after: i64, limit: u32) -> Result<Changes> {
+        events::changes(self, filter, after, limit).await
+    }
+
+    async fn record(
+        &self,
+        id: ApplicationId,
+        attempt_number: Option<u32>,
+        happening: &Happening,
+        actor: &'static str,
+    ) -> Result<Option<Recorded>> {
+        record::record(self, id, attempt_number, happening, actor).await
+    }
+
+    async fn lease_launches(
+        &self,
+        holder: &str,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Launchable>> {
+        launches::lease(self, holder, lease, limit).await
+    }
+
+    async fn postpone_launch(
+        &self,
+        id: ApplicationId,
+        holder: &str,
+        pause: Duration,
+    ) -> Result<()> {
+        launches::postpone(self, id, holder, pause).await
+    }
+
+    async fn live_in(&self, cluster: &str) -> Result<Vec<Application>> {
+        read::live_in(self, cluster).await
+    }
+
+    async fn due_clean_ups(&self, cluster: &str, limit: u32) -> Result<Vec<CleanUp>> {
+        clean_up::due(self, cluster, limit).await
+    }
+
+    async fn set_clean_up(
+        &self,
+        id: ApplicationId,
+        attempt_number: u32,
+        stage: CleanUpStage,
+        pause: Duration,
+    ) -> Result<()> {
+        clean_up::set(self, id, attempt_number, stage, pause).await
+    }
+
+    async fn prune_events(&self, before: Timestamp) -> Result<u64> {
+        events::prune(self, before).await
+    }
+
+    async fn take_lease(&self, name: &str, holder: &str, lease: Duration) -> Result<bool> {
+        leases::take(self, name, holder, lease).await
+    }
+
+    async fn live_counts(&self) -> Result<BTreeMap<ApplicationState, i64>> {
+        read::live_counts(self).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(self.database.ping().await?)
+    }
+
+    fn written(&self) -> watch::Receiver<i64> {
+        self.written.subscribe()
+    }
+}

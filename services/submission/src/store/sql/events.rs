@@ -1,0 +1,170 @@
+//! Events and the audit log.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use moka_core::ApplicationId;
+use moka_db::{Connection, Isolation};
+use sqlx::AssertSqlSafe;
+
+use super::{
+    SqlStore, read,
+    rows::{self, EVENT},
+};
+use crate::{
+    domain::application::Event,
+    store::{Change, ChangeFilter, Changes, Result},
+};
+
+/// How many events one transaction forgets at most.
+const PRUNE_LIMIT: i64 = 10_000;
+
+/// Writes an event and its audit row, under the event's number.
+pub(super) async fn insert(
+    tx: &mut Connection,
+    project: &str,
+    event: &Event,
+    actor: &'static str,
+    action: &'static str,
+) -> Result<()> {
+    let sql = "INSERT INTO application_events (sequence, application_id, project, state, \
+               previous_state, attempt_number, time, message) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    sqlx::query(sql)
+        .bind(event.sequence)
+        .bind(event.application_id.to_string())
+        .bind(project)
+        .bind(event.state.as_str())
+        .bind(event.previous_state.map(|state| state.as_str().to_owned()))
+        .bind(i64::from(event.attempt_number))
+        .bind(event.time.as_microsecond())
+        .bind(&event.message)
+        .execute(&mut *tx)
+        .await
+        .map_err(moka_db::Error::from)?;
+    let sql = "INSERT INTO audit_log (sequence, time, actor, action, application_id, detail) \
+               VALUES ($1, $2, $3, $4, $5, $6)";
+    sqlx::query(sql)
+        .bind(event.sequence)
+        .bind(event.time.as_microsecond())
+        .bind(actor)
+        .bind(action)
+        .bind(event.application_id.to_string())
+        .bind(&event.message)
+        .execute(&mut *tx)
+        .await
+        .map_err(moka_db::Error::from)?;
+    Ok(())
+}
+
+pub(super) async fn of_application(
+    store: &SqlStore,
+    id: ApplicationId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Event>> {
+    let sql = format!(
+        "SELECT {EVENT} FROM application_events WHERE application_id = $1 AND sequence > $2 \
+         ORDER BY sequence LIMIT {limit}"
+    );
+    store
+        .database
+        .read("list_events", async |mut tx| {
+            let rows = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(id.to_string())
+                .bind(after)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            rows.iter().map(rows::event).collect()
+        })
+        .await
+}
+
+pub(super) async fn changes(
+    store: &SqlStore,
+    filter: &ChangeFilter,
+    after: i64,
+    limit: u32,
+) -> Result<Changes> {
+    let sql = format!(
+        "SELECT {EVENT} FROM application_events WHERE sequence > $1 \
+         AND ($2 = '' OR application_id = $2) AND ($3 = '' OR project = $3) \
+         ORDER BY sequence LIMIT {limit}"
+    );
+    let application_id = filter.application_id.map_or_else(String::new, |id| id.to_string());
+    let project = filter.project.clone().unwrap_or_default();
+    store
+        .database
+        .read("read_changes", async |mut tx| {
+            let sequence = "SELECT last_sequence, pruned_through FROM event_sequence WHERE id = 1";
+            let row =
+                sqlx::query(sequence).fetch_one(&mut *tx).await.map_err(moka_db::Error::from)?;
+            let last = rows::get(&row, "last_sequence")?;
+            let pruned_through = rows::get(&row, "pruned_through")?;
+            let rows = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(after)
+                .bind(application_id.clone())
+                .bind(project.clone())
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            let events = rows.iter().map(rows::event).collect::<Result<Vec<_>>>()?;
+            let full = events.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+            let through = match events.last() {
+                Some(event) if full => event.sequence,
+                _ => last,
+            };
+            let changes = with_applications(&mut tx, events).await?;
+            Ok(Changes {
+                changes,
+                through,
+                last,
+                pruned_through,
+            })
+        })
+        .await
+}
+
+async fn with_applications(tx: &mut Connection, events: Vec<Event>) -> Result<Vec<Change>> {
+    let mut ids: Vec<_> = events.iter().map(|event| event.application_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found = read::by_ids(tx, &ids).await?;
+    let by_id: BTreeMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
+    let change = |event: Event| {
+        let application = by_id.get(&event.application_id)?.clone();
+        Some(Change { event, application })
+    };
+    Ok(events.into_iter().filter_map(change).collect())
+}
+
+pub(super) async fn prune(store: &SqlStore, before: Timestamp) -> Result<u64> {
+    store
+        .database
+        .transaction_at(Isolation::ReadCommitted, "prune_events", async |mut tx| {
+            // Times rise with sequence numbers but for clocks that were set back, so what goes is
+            // everything up to a number.
+            let sql = "SELECT max(sequence) FROM (SELECT sequence FROM application_events \
+                       WHERE time < $1 ORDER BY sequence LIMIT $2) AS old";
+            let through: Option<i64> = sqlx::query_scalar(sql)
+                .bind(before.as_microsecond())
+                .bind(PRUNE_LIMIT)
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            let Some(through) = through else { return Ok(0) };
+            let gone = sqlx::query("DELETE FROM application_events WHERE sequence <= $1")
+                .bind(through)
+                .execute(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            sqlx::query("UPDATE event_sequence SET pruned_through = $1 WHERE id = 1")
+                .bind(through)
+                .execute(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            Ok(gone.rows_affected())
+        })
+        .await
+}

@@ -1,0 +1,134 @@
+//! Reading applications.
+
+use std::collections::BTreeMap;
+
+use moka_core::ApplicationId;
+use moka_db::Connection;
+use sqlx::AssertSqlSafe;
+
+use super::{
+    SqlStore,
+    rows::{self, APPLICATION, placeholders},
+};
+use crate::{
+    domain::{application::Application, state::ApplicationState},
+    store::{ListQuery, Result},
+};
+
+pub(super) async fn get(store: &SqlStore, id: ApplicationId) -> Result<Option<Application>> {
+    store
+        .database
+        .read("get_application", async |mut tx| by_id(&mut tx, id).await)
+        .await
+}
+
+/// One application, in a transaction that is open already.
+pub(super) async fn by_id(tx: &mut Connection, id: ApplicationId) -> Result<Option<Application>> {
+    Ok(by_ids(tx, &[id]).await?.pop())
+}
+
+/// Applications by their ids, in the order of the ids.
+pub(super) async fn by_ids(
+    tx: &mut Connection,
+    ids: &[ApplicationId],
+) -> Result<Vec<Application>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let placeholders = placeholders(1, ids.len());
+    let sql = format!(
+        "SELECT {APPLICATION} FROM applications WHERE application_id IN ({placeholders}) \
+         ORDER BY application_id"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for id in ids {
+        query = query.bind(id.to_string());
+    }
+    let rows = query.fetch_all(&mut *tx).await.map_err(moka_db::Error::from)?;
+    rows::applications(tx, rows).await
+}
+
+pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Application>> {
+    let ListQuery {
+        projects,
+        states,
+        after,
+        limit,
+    } = query;
+    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut values = Vec::new();
+    for (column, wanted) in [
+        ("project", projects.clone()),
+        ("state", states.iter().map(|state| state.as_str().to_owned()).collect()),
+    ] {
+        if !wanted.is_empty() {
+            let placeholders = placeholders(values.len() + 1, wanted.len());
+            conditions.push(format!("{column} IN ({placeholders})"));
+            values.extend(wanted);
+        }
+    }
+    if let Some(after) = after {
+        values.push(after.to_string());
+        conditions.push(format!("application_id < ${}", values.len()));
+    }
+    let sql = format!(
+        "SELECT {APPLICATION} FROM applications WHERE {} ORDER BY application_id DESC LIMIT {limit}",
+        conditions.join(" AND ")
+    );
+    store
+        .database
+        .read("list_applications", async |mut tx| {
+            let mut query = sqlx::query(AssertSqlSafe(sql.clone()));
+            for value in &values {
+                query = query.bind(value.clone());
+            }
+            let rows = query.fetch_all(&mut *tx).await.map_err(moka_db::Error::from)?;
+            rows::applications(&mut tx, rows).await
+        })
+        .await
+}
+
+pub(super) async fn live_in(store: &SqlStore, cluster: &str) -> Result<Vec<Application>> {
+    let mut found = store
+        .database
+        .read("list_live_applications", async |mut tx| {
+            let sql = format!(
+                "SELECT {APPLICATION} FROM applications \
+                 WHERE state IN ('LAUNCHING', 'SUBMITTED', 'RUNNING', 'CANCELLING') \
+                 ORDER BY application_id"
+            );
+            let rows = sqlx::query(AssertSqlSafe(sql))
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            let mut all = Vec::with_capacity(rows.len());
+            let mut rows = rows.into_iter().peekable();
+            while rows.peek().is_some() {
+                let chunk = rows.by_ref().take(1000).collect();
+                all.extend(rows::applications(&mut tx, chunk).await?);
+            }
+            Ok::<_, crate::store::Error>(all)
+        })
+        .await?;
+    let there = |application: &Application| {
+        application.attempt().is_some_and(|attempt| attempt.placement.cluster == cluster)
+    };
+    found.retain(there);
+    Ok(found)
+}
+
+pub(super) async fn live_counts(store: &SqlStore) -> Result<BTreeMap<ApplicationState, i64>> {
+    store
+        .database
+        .read("count_live_applications", async |mut tx| {
+            let sql = "SELECT state, count(*) AS count FROM applications WHERE state IN ('QUEUED', \
+                       'LAUNCHING', 'SUBMITTED', 'RUNNING', 'CANCELLING', 'RETRY_WAIT') \
+                       GROUP BY state";
+            let rows =
+                sqlx::query(sql).fetch_all(&mut *tx).await.map_err(moka_db::Error::from)?;
+            rows.iter()
+                .map(|row| Ok((rows::parse(row, "state")?, rows::get(row, "count")?)))
+                .collect()
+        })
+        .await
+}

@@ -1,0 +1,170 @@
+//! Transitions: row, event and audit row in one transaction.
+
+use moka_core::ApplicationId;
+use moka_db::{Connection, Isolation};
+
+use super::{SqlStore, events, for_update, next_sequence, read, rows};
+use crate::{
+    domain::{
+        application::{Application, Attempt, Event},
+        lifecycle::{Effect, Happening, apply},
+    },
+    store::{Recorded, Result},
+};
+
+pub(super) async fn record(
+    store: &SqlStore,
+    id: ApplicationId,
+    attempt_number: Option<u32>,
+    happening: &Happening,
+    actor: &'static str,
+) -> Result<Option<Recorded>> {
+    let kind = store.database.kind();
+    let now = store.now();
+    let name = name_of(happening);
+    let recorded = store
+        .database
+        .transaction_at(Isolation::ReadCommitted, name, async |mut tx| {
+            let lock = "SELECT application_id FROM applications WHERE application_id = $1";
+            sqlx::query(for_update(kind, lock))
+                .bind(id.to_string())
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            let Some(mut application) = read::by_id(&mut tx, id).await? else {
+                return Ok(None);
+            };
+            let current = application.attempt().map(|attempt| attempt.number);
+            let effect = if attempt_number.is_some() && attempt_number != current {
+                Effect::Nothing
+            } else {
+                apply(&mut application, happening, now)
+            };
+            let changed_from = match effect {
+                Effect::Nothing => None,
+                Effect::Noted => {
+                    write_attempt(&mut tx, &application).await?;
+                    None
+                }
+                Effect::Changed {
+                    previous_state,
+                    message,
+                } => {
+                    write_attempt(&mut tx, &application).await?;
+                    if application.state.is_final() {
+                        begin_clean_up(&mut tx, id).await?;
+                    }
+                    application.version = next_sequence(&mut tx).await?;
+                    write_application(&mut tx, &application).await?;
+                    let event = Event {
+                        sequence: application.version,
+                        application_id: id,
+                        state: application.state,
+                        previous_state: Some(previous_state),
+                        attempt_number: application.attempt().map_or(0, |one| one.number),
+                        time: now,
+                        message,
+                    };
+                    let project = &application.submission.project;
+                    events::insert(&mut tx, project, &event, actor, name).await?;
+                    Some(previous_state)
+                }
+            };
+            Ok::<_, crate::store::Error>(Some(Recorded {
+                application,
+                changed_from,
+            }))
+        })
+        .await?;
+    if let Some(recorded) = &recorded
+        && recorded.changed_from.is_some()
+    {
+        store.wrote(recorded.application.version);
+    }
+    Ok(recorded)
+}
+
+fn name_of(happening: &Happening) -> &'static str {
+    match happening {
+        Happening::Placed(_) => "record_placement",
+        Happening::Refused(_) => "record_refusal",
+        Happening::Created { .. } => "record_creation",
+        Happening::DriverSeen { .. } => "record_driver",
+        Happening::DriverStarted { .. } => "record_start",
+        Happening::Ending(_) => "record_ending",
+        Happening::Ended(_) => "record_exit",
+        Happening::CancelRequested { .. } => "request_cancel",
+    }
+}
+
+async fn write_application(tx: &mut Connection, application: &Application) -> Result<()> {
+    let sql = "UPDATE applications SET state = $2, update_time = $3, end_time = $4, version = $5 \
+               WHERE application_id = $1";
+    sqlx::query(sql)
+        .bind(application.id.to_string())
+        .bind(application.state.as_str())
+        .bind(application.update_time.as_microsecond())
+        .bind(application.end_time.map(|time| time.as_microsecond()))
+        .bind(application.version)
+        .execute(tx)
+        .await
+        .map_err(moka_db::Error::from)?;
+    Ok(())
+}
+
+/// Only the current attempt changes.
+async fn write_attempt(tx: &mut Connection, application: &Application) -> Result<()> {
+    let Some(attempt) = application.attempt() else {
+        return Ok(());
+    };
+    let Attempt {
+        number,
+        placement,
+        uid,
+        spark_application_id,
+        create_time,
+        start_time,
+        end_time,
+        ending,
+        exit,
+    } = attempt;
+    let sql = "INSERT INTO attempts (application_id, number, cluster, placement, uid, \
+               spark_application_id, create_time, start_time, end_time, ending_category, \
+               ending_message, exit_category, exit_code, exit_message, exit_log_tail, clean_up) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'LIVE') \
+               ON CONFLICT (application_id, number) DO UPDATE SET uid = excluded.uid, \
+               spark_application_id = excluded.spark_application_id, \
+               start_time = excluded.start_time, end_time = excluded.end_time, \
+               ending_category = excluded.ending_category, \
+               ending_message = excluded.ending_message, \
+               exit_category = excluded.exit_category, exit_code = excluded.exit_code, \
+               exit_message = excluded.exit_message, exit_log_tail = excluded.exit_log_tail";
+    sqlx::query(sql)
+        .bind(application.id.to_string())
+        .bind(i64::from(*number))
+        .bind(&placement.cluster)
+        .bind(rows::to_json(placement))
+        .bind(uid.clone())
+        .bind(spark_application_id.clone())
+        .bind(create_time.as_microsecond())
+        .bind(start_time.map(|time| time.as_microsecond()))
+        .bind(end_time.map(|time| time.as_microsecond()))
+        .bind(ending.as_ref().map(|ending| ending.category.as_str().to_owned()))
+        .bind(ending.as_ref().map(|ending| ending.message.clone()))
+        .bind(exit.as_ref().map(|exit| exit.category.as_str().to_owned()))
+        .bind(exit.as_ref().and_then(|exit| exit.exit_code.map(i64::from)))
+        .bind(exit.as_ref().map(|exit| exit.message.clone()))
+        .bind(exit.as_ref().map(|exit| exit.log_tail.clone()))
+        .execute(tx)
+        .await
+        .map_err(moka_db::Error::from)?;
+    Ok(())
+}
+
+/// From now on finalizers may go. An attempt without a cluster left nothing anywhere.
+async fn begin_clean_up(tx: &mut Connection, id: ApplicationId) -> Result<()> {
+    let sql = "UPDATE attempts SET clean_up = CASE cluster WHEN '' THEN 'DONE' ELSE 'RELEASE' END \
+               WHERE application_id = $1 AND clean_up = 'LIVE'";
+    sqlx::query(sql).bind(id.to_string()).execute(tx).await.map_err(moka_db::Error::from)?;
+    Ok(())
+}
