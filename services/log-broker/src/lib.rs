@@ -1,7 +1,132 @@
-//! Serves logs, live and archived, and assembles event logs.
+//! Serves logs, live and archived, with one cursor across both; assembles event logs into the layout
+//! that a Spark History Server reads.
+
+pub mod api;
 pub mod applications;
 pub mod archive;
 pub mod assembler;
+pub mod by_hand;
+pub mod cluster;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod metrics;
+pub mod serving;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use moka_process::{Exit, ProcessContext, ServiceInfo};
+use moka_proto::logs::v1::log_service_server::LogServiceServer;
+use moka_rpc::{ClientOptions, Server, ServerOptions};
+
+use crate::{
+    api::LogApi,
+    applications::{LiveAttempts, SubmissionClient},
+    archive::RawObjects,
+    assembler::{AssemblySettings, Assembler},
+    cluster::{KubernetesLogs, LiveLogs},
+    config::{Config, seconds},
+    domain::keys::KeyGrammar,
+    metrics::Metrics,
+    serving::{Indexes, Serving, ServingSettings},
+};
+
+/// What this binary is.
+pub const SERVICE: ServiceInfo = ServiceInfo {
+    name: "log-broker",
+    version: env!("CARGO_PKG_VERSION"),
+    description: "Serves logs, live and archived, and assembles event logs.",
+    default_admin_listen: "127.0.0.1:7503",
+};
+
+/// Wires the service and starts its tasks.
+///
+/// # Errors
+///
+/// When the configuration cannot be used or the object store cannot be opened.
+pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()> {
+    let Config {
+        listen,
+        submission_url,
+        objects_url,
+        clusters,
+        container_keys,
+        event_keys,
+        assembly_interval_seconds,
+        chunk_interval_seconds,
+        chunk_bytes,
+        settle_seconds,
+        gap_wait_seconds,
+        late_seconds,
+        synthetic_end,
+        follow_interval_milliseconds,
+        cache_bytes,
+    } = config;
+    let listen = context.listen.check(listen).context(Exit::Configuration)?;
+    let metrics = context.metrics(Metrics::register);
+    let store = moka_objects::open(&objects_url).await.context(Exit::Configuration)?;
+    let objects = RawObjects::new(store, cache_bytes, metrics.clone());
+    let grammar = Arc::new(KeyGrammar { containers: container_keys, events: event_keys });
+    let live = live_logs(&clusters).await?;
+
+    let options = ClientOptions {
+        user_agent: format!("moka-log-broker/{}", SERVICE.version),
+        ..ClientOptions::default()
+    };
+    let channel =
+        moka_rpc::client::connect(&submission_url, &options).context(Exit::Configuration)?;
+    let submission = SubmissionClient::new(channel);
+    let attempts = LiveAttempts::new(seconds(late_seconds));
+    let (clock, stop) = (Arc::clone(&context.clock), context.stop.clone());
+    let watching = submission.clone().keep_watching(attempts.clone(), clock, stop);
+    context.tasks.spawn("watch applications", watching);
+
+    let settle = seconds(settle_seconds);
+    let settings = AssemblySettings {
+        chunk_bytes: usize::try_from(chunk_bytes).context(Exit::Configuration)?,
+        chunk_interval: seconds(chunk_interval_seconds),
+        settle,
+        synthetic_end,
+    };
+    let assembler = Assembler::new(objects.clone(), Arc::clone(&grammar), settings, metrics.clone());
+    let (clock, stop) = (Arc::clone(&context.clock), context.stop.clone());
+    let assembling = assembler.run(attempts, seconds(assembly_interval_seconds), clock, stop);
+    context.tasks.spawn("assemble event logs", assembling);
+
+    let serving = Serving {
+        applications: Arc::new(submission),
+        objects,
+        grammar,
+        live,
+        indexes: Indexes::new(cache_bytes),
+        clock: Arc::clone(&context.clock),
+        settings: ServingSettings {
+            settle,
+            gap_wait: seconds(gap_wait_seconds),
+            poll_interval: std::time::Duration::from_millis(follow_interval_milliseconds),
+        },
+        metrics,
+    };
+    let api = LogApi::new(serving, context.stop.clone());
+    let server = context
+        .metrics(|registry| Server::new(ServerOptions::default(), registry))
+        .add_service(LogServiceServer::new(api))
+        .with_reflection(moka_proto::DESCRIPTORS)
+        .bind(listen)
+        .context(Exit::Configuration)?;
+    tracing::info!(address = %server.local_address(), "gRPC port is open");
+    context.tasks.spawn("serve gRPC", server.serve(context.stop.clone()));
+    Ok(())
+}
+
+async fn live_logs(
+    clusters: &[cluster::ClusterAccess],
+) -> anyhow::Result<Option<Arc<dyn LiveLogs>>> {
+    if clusters.is_empty() {
+        tracing::info!("no cluster is named, logs come from the object store only");
+        return Ok(None);
+    }
+    let logs = KubernetesLogs::new(clusters).await.context(Exit::Configuration)?;
+    Ok(Some(Arc::new(logs)))
+}

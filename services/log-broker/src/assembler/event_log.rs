@@ -1,8 +1,10 @@
 //! The assembly of one event log.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use moka_core::AttemptName;
-use moka_objects::{ETag, ObjectMeta};
+use moka_objects::{ETag, ObjectMeta, ObjectStore};
 
 use super::AssemblySettings;
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
         checkpoint::{Checkpoint, ChunkRange},
         chunk::{cut, has_application_end, spark_application_id, synthetic_end, without_torn_line},
         layout::Step,
-        manifest::{AssemblyState, ManifestGap},
+        manifest::{AssemblyState, Manifest, ManifestGap},
         stream::Source,
     },
     error::Error,
@@ -28,6 +30,8 @@ pub struct EventLogAssembly {
     pub(super) attempt: AttemptName,
     pub(super) file: String,
     pub(super) objects: RawObjects,
+    /// Where checkpoint and chunks go.
+    pub(super) out: Arc<dyn ObjectStore>,
     pub(super) index: StreamIndex,
     pub(super) metrics: Metrics,
     settings: AssemblySettings,
@@ -61,6 +65,7 @@ impl EventLogAssembly {
         attempt: AttemptName,
         file: &str,
         objects: RawObjects,
+        out: Arc<dyn ObjectStore>,
         settings: AssemblySettings,
         metrics: Metrics,
     ) -> Self {
@@ -68,6 +73,7 @@ impl EventLogAssembly {
             attempt,
             file: file.to_owned(),
             objects,
+            out,
             index: StreamIndex::of_source(&Source::EventLog { file: file.to_owned() }),
             metrics,
             settings,
@@ -110,6 +116,11 @@ impl EventLogAssembly {
         let status = self.status(&decided.checkpoint, now);
         self.decided = Some(decided);
         Ok(status)
+    }
+
+    /// What the last round decided; `None` after a round that failed or lost against another replica.
+    pub fn manifest(&self) -> Option<Manifest> {
+        self.decided.as_ref().map(|decided| decided.checkpoint.manifest())
     }
 
     /// The checkpoint that should be next, and the bytes of its new chunk; `None` when nothing is to be

@@ -17,7 +17,7 @@ impl EventLogAssembly {
     /// Reads the checkpoint, or makes the first one.
     pub(super) async fn load(&self) -> Result<Decided, Error> {
         let key = ObjectKey::new(Checkpoint::key(self.attempt, &self.file))?;
-        match self.objects.store().get(&key).await? {
+        match self.out.get(&key).await? {
             Some(object) => {
                 let checkpoint = parse(&key, &object.bytes)?;
                 Ok(Decided { checkpoint, etag: Some(object.etag) })
@@ -34,7 +34,7 @@ impl EventLogAssembly {
     ) -> Result<Option<ETag>, Error> {
         let key = ObjectKey::new(Checkpoint::key(self.attempt, &self.file))?;
         let condition = etag.map_or(PutCondition::IfAbsent, PutCondition::IfMatch);
-        match self.objects.store().put(&key, json(next)?, condition).await {
+        match self.out.put(&key, json(next)?, condition).await {
             Ok(etag) => Ok(Some(etag)),
             Err(error) if error.is_precondition_failed() => Ok(None),
             Err(error) => Err(error.into()),
@@ -46,7 +46,7 @@ impl EventLogAssembly {
     pub(super) async fn publish_again(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let Some(range) = checkpoint.last_chunk else { return Ok(()) };
         let key = ObjectKey::new(checkpoint.keys().chunk(checkpoint.chunk_count))?;
-        if self.objects.store().head(&key).await?.is_some() {
+        if self.out.head(&key).await?.is_some() {
             return self.publish(checkpoint, None).await;
         }
         let length = usize::try_from(range.end_bytes - range.start_bytes).unwrap_or(usize::MAX);
@@ -90,7 +90,7 @@ impl EventLogAssembly {
                 self.metrics.event_logs_completed.inc();
             }
             let marker = ObjectKey::new(keys.in_progress_marker())?;
-            self.objects.store().delete(&marker).await?;
+            self.out.delete(&marker).await?;
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl EventLogAssembly {
     async fn claim(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let key = ObjectKey::new(checkpoint.keys().manifest())?;
         let manifest = checkpoint.manifest();
-        match self.objects.store().get(&key).await? {
+        match self.out.get(&key).await? {
             None => {
                 self.put_once(key.to_string(), json(&manifest)?).await?;
                 Ok(())
@@ -116,7 +116,7 @@ impl EventLogAssembly {
     async fn put_manifest(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let key = ObjectKey::new(checkpoint.keys().manifest())?;
         let manifest = checkpoint.manifest();
-        let store = self.objects.store();
+        let store = &self.out;
         let condition = match store.get(&key).await? {
             None => PutCondition::IfAbsent,
             Some(object) => {
@@ -134,7 +134,7 @@ impl EventLogAssembly {
     /// Puts an object that never changes; says whether it was not there before.
     async fn put_once(&self, key: String, bytes: Bytes) -> Result<bool, Error> {
         let key = ObjectKey::new(key)?;
-        match self.objects.store().put(&key, bytes, PutCondition::IfAbsent).await {
+        match self.out.put(&key, bytes, PutCondition::IfAbsent).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_precondition_failed() => Ok(false),
             Err(error) => Err(error.into()),

@@ -149,7 +149,8 @@ impl Assembler {
         for (file, objects) in by_file {
             let assembly = logs.entry(file).or_insert_with_key(|file| {
                 let (objects, metrics) = (self.objects.clone(), self.metrics.clone());
-                EventLogAssembly::new(attempt.name, file, objects, self.settings, metrics)
+                let out = Arc::clone(objects.store());
+                EventLogAssembly::new(attempt.name, file, objects, out, self.settings, metrics)
             });
             statuses.push(assembly.advance(objects, attempt.ended, now).await?);
         }

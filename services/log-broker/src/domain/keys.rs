@@ -65,6 +65,19 @@ impl KeyTemplate {
         prefix
     }
 
+    /// The prefix of all keys of this form.
+    pub fn common_prefix(&self) -> String {
+        self.prefix(&BTreeMap::new())
+    }
+
+    /// The file that a key of an event log names, and the attempt when it names that too.
+    pub fn event_log_of(&self, key: &str) -> Option<(Option<AttemptName>, String)> {
+        let values = self.values(key)?;
+        let attempt = values.get("application").zip(values.get("attempt"));
+        let attempt = attempt.and_then(|(id, number)| format!("{id}-{number}").parse().ok());
+        Some((attempt, (*values.get("file")?).to_owned()))
+    }
+
     fn values<'a>(&self, key: &'a str) -> Option<BTreeMap<&str, &'a str>> {
         let mut values = BTreeMap::new();
         let mut rest = key;

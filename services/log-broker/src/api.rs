@@ -1,0 +1,113 @@
+//! The gRPC face of [`Serving`]: parse, call, convert.
+
+mod convert;
+mod parse;
+
+use std::pin::Pin;
+
+use futures::Stream;
+use moka_core::PublicError;
+use moka_proto::logs::v1::{
+    FollowLogRequest, FollowLogResponse, GetEventLogRequest, GetEventLogResponse,
+    ListLogStreamsRequest, ListLogStreamsResponse, ReadLogRequest, ReadLogResponse,
+    log_service_server::LogService,
+};
+use moka_rpc::{Fingerprint, Page, server::until_stopped, status_of};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::cursor::Cursor,
+    error::Error,
+    serving::{Follower, Serving, Target},
+};
+
+/// Answers `moka.logs.v1.LogService`.
+#[derive(Debug, Clone)]
+pub struct LogApi {
+    serving: Serving,
+    stop: CancellationToken,
+}
+
+impl LogApi {
+    /// The service on `serving`; followers end well at the stop.
+    pub fn new(serving: Serving, stop: CancellationToken) -> Self {
+        Self { serving, stop }
+    }
+
+    async fn start(&self, target: &Target, start: &parse::Start) -> Result<Cursor, Error> {
+        match start {
+            parse::Start::Tail(line_count) => self.serving.tail(target, *line_count).await,
+            parse::Start::Cursor(token) => {
+                Ok(Cursor::decode(token, &target.stream)?)
+            }
+        }
+    }
+}
+
+fn status(error: impl Into<PublicError>) -> Status {
+    status_of(&error.into())
+}
+
+#[tonic::async_trait]
+impl LogService for LogApi {
+    type FollowLogStream = Pin<Box<dyn Stream<Item = Result<FollowLogResponse, Status>> + Send>>;
+
+    async fn list_log_streams(
+        &self,
+        request: Request<ListLogStreamsRequest>,
+    ) -> Result<Response<ListLogStreamsResponse>, Status> {
+        let request = request.into_inner();
+        let id = parse::application_id("application_id", &request.application_id).map_err(status)?;
+        let bare = ListLogStreamsRequest { application_id: request.application_id, ..Default::default() };
+        let page = Page::parse(request.page_size, &request.page_token, Fingerprint::of(&bare)).map_err(status)?;
+        let application = self.serving.application(id).await.map_err(status)?;
+        let size = usize::try_from(page.size).unwrap_or(usize::MAX);
+        let streams = self.serving.streams(&application, page.after.as_deref(), size);
+        let (streams, more) = streams.await.map_err(status)?;
+        Ok(Response::new(convert::stream_list(&streams, more, &page)))
+    }
+
+    async fn read_log(
+        &self,
+        request: Request<ReadLogRequest>,
+    ) -> Result<Response<ReadLogResponse>, Status> {
+        let read = parse::read(request.into_inner()).map_err(status)?;
+        let target = self.serving.resolve(read.stream).await.map_err(status)?;
+        let cursor = self.start(&target, &read.start).await.map_err(status)?;
+        let answer = self.serving.read(&target, cursor, read.limits).await.map_err(status)?;
+        Ok(Response::new(convert::read_answer(answer, &target.stream)))
+    }
+
+    async fn follow_log(
+        &self,
+        request: Request<FollowLogRequest>,
+    ) -> Result<Response<Self::FollowLogStream>, Status> {
+        let follow = parse::follow(request.into_inner()).map_err(status)?;
+        let target = self.serving.resolve(follow.stream).await.map_err(status)?;
+        let cursor = self.start(&target, &follow.start).await.map_err(status)?;
+        let follower = Follower::new(self.serving.clone(), target, cursor);
+        let answers = futures::stream::try_unfold(follower, async |mut follower| {
+            match follower.next().await {
+                Ok(Some(answer)) => {
+                    let answer = convert::follow_answer(answer, &follower.target().stream);
+                    Ok(Some((answer, follower)))
+                }
+                Ok(None) => Ok(None),
+                Err(error) => Err(status(error)),
+            }
+        });
+        Ok(Response::new(Box::pin(until_stopped(answers, self.stop.clone()))))
+    }
+
+    async fn get_event_log(
+        &self,
+        request: Request<GetEventLogRequest>,
+    ) -> Result<Response<GetEventLogResponse>, Status> {
+        let request = request.into_inner();
+        let id = parse::application_id("application_id", &request.application_id).map_err(status)?;
+        let number = parse::attempt_number("attempt_number", request.attempt_number).map_err(status)?;
+        let event_log = self.serving.event_log(id, number).await.map_err(status)?;
+        Ok(Response::new(GetEventLogResponse { event_log: Some(convert::event_log(event_log)) }))
+    }
+}

@@ -1,0 +1,41 @@
+//! Logs that only the cluster has yet.
+
+mod kubernetes;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+pub use kubernetes::{ClusterAccess, KubernetesLogs, ParseClusterError};
+
+use crate::{domain::lines::PlacedLine, error::Error};
+
+/// Which container's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveContainer {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+}
+
+/// Reads the logs of running containers.
+#[async_trait]
+pub trait LiveLogs: Send + Sync + std::fmt::Debug {
+    /// Lines of the container's present log file from a time on, whole seconds only, at most some MiB;
+    /// `None` when there is no such cluster, pod or container, or it has not started.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster does not answer.
+    async fn read(
+        &self,
+        container: &LiveContainer,
+        since: Option<Timestamp>,
+    ) -> Result<Option<Vec<PlacedLine>>, Error>;
+
+    /// Whether the cluster can be asked.
+    fn knows(&self, cluster: &str) -> bool;
+}

@@ -1,0 +1,161 @@
+//! The Kubernetes log API.
+
+use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
+
+use async_trait::async_trait;
+use futures::{AsyncBufReadExt, AsyncReadExt};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, api::LogParams};
+
+use super::{LiveContainer, LiveLogs};
+use crate::{
+    domain::{
+        cri::parse_api_line,
+        lines::{LineJoiner, PlacedLine},
+    },
+    error::Error,
+};
+
+/// Most bytes that are asked for at once.
+const LIMIT_BYTES: u32 = 4 << 20;
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The container has not started, or the pod has no such container.
+const BAD_REQUEST: u16 = 400;
+const NOT_FOUND: u16 = 404;
+
+/// A cluster and how to reach it: `name=in-cluster` or `name=<kubeconfig path>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterAccess {
+    /// Its name.
+    pub name: String,
+    /// The kubeconfig; `None` for the pod's own service account.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// The text names no cluster.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a cluster is `name=in-cluster` or `name=<kubeconfig path>`")]
+pub struct ParseClusterError;
+
+impl FromStr for ClusterAccess {
+    type Err = ParseClusterError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some(("", _) | (_, "")) | None => Err(ParseClusterError),
+            Some((name, "in-cluster")) => Ok(Self { name: name.to_owned(), kubeconfig: None }),
+            Some((name, path)) => Ok(Self { name: name.to_owned(), kubeconfig: Some(path.into()) }),
+        }
+    }
+}
+
+/// The log APIs of some clusters.
+#[derive(Clone)]
+pub struct KubernetesLogs {
+    clients: BTreeMap<String, Client>,
+}
+
+impl std::fmt::Debug for KubernetesLogs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KubernetesLogs").field("clusters", &self.clients.keys()).finish()
+    }
+}
+
+impl KubernetesLogs {
+    /// Configures the clients; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When a kubeconfig cannot be read.
+    pub async fn new(clusters: &[ClusterAccess]) -> Result<Self, moka_kube::Error> {
+        let mut clients = BTreeMap::new();
+        for ClusterAccess { name, kubeconfig } in clusters {
+            let client = moka_kube::client::connect(kubeconfig.as_deref(), None).await?;
+            clients.insert(name.clone(), client);
+        }
+        Ok(Self { clients })
+    }
+}
+
+#[async_trait]
+impl LiveLogs for KubernetesLogs {
+    async fn read(
+        &self,
+        container: &LiveContainer,
+        since: Option<Timestamp>,
+    ) -> Result<Option<Vec<PlacedLine>>, Error> {
+        let Some(client) = self.clients.get(&container.cluster) else { return Ok(None) };
+        let failed = |source| Error::Cluster { cluster: container.cluster.clone(), source };
+        let fetched = tokio::time::timeout(DEADLINE, fetch(client.clone(), container, since)).await;
+        match fetched {
+            Ok(Ok(bytes)) => Ok(Some(placed_lines(&bytes))),
+            Ok(Err(kube::Error::Api(status))) if [BAD_REQUEST, NOT_FOUND].contains(&status.code) => {
+                Ok(None)
+            }
+            Ok(Err(error)) => Err(failed(error.into())),
+            Err(_elapsed) => {
+                Err(failed(moka_kube::Error::Unavailable("no log within the deadline".to_owned())))
+            }
+        }
+    }
+
+    fn knows(&self, cluster: &str) -> bool {
+        self.clients.contains_key(cluster)
+    }
+}
+
+async fn fetch(
+    client: Client,
+    container: &LiveContainer,
+    since: Option<Timestamp>,
+) -> Result<Vec<u8>, kube::Error> {
+    let parameters = LogParams {
+        container: Some(container.container.clone()),
+        limit_bytes: Some(LIMIT_BYTES.into()),
+        since_time: since,
+        timestamps: true,
+        ..LogParams::default()
+    };
+    let pods: Api<Pod> = Api::namespaced(client, &container.namespace);
+    let mut body = pods.log_stream(&container.pod, &parameters).await?.take(LIMIT_BYTES.into());
+    let mut bytes = Vec::new();
+    // The text need not be UTF-8, so it is not read as lines of text.
+    while body.read_until(b'\n', &mut bytes).await.map_err(kube::Error::ReadEvents)? > 0 {}
+    Ok(bytes)
+}
+
+/// A last line without its end is left: it may go on.
+fn placed_lines(bytes: &[u8]) -> Vec<PlacedLine> {
+    let mut joiner = LineJoiner::default();
+    let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+    let lines = whole.filter_map(parse_api_line);
+    lines.flat_map(|(time, text)| joiner.push_joined(time, text.to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clusters_are_named() {
+        assert_eq!(
+            "local=in-cluster".parse(),
+            Ok(ClusterAccess { name: "local".to_owned(), kubeconfig: None })
+        );
+        assert_eq!(
+            "a=/etc/kube=1".parse(),
+            Ok(ClusterAccess { name: "a".to_owned(), kubeconfig: Some("/etc/kube=1".into()) })
+        );
+        for text in ["", "a", "a=", "=b"] {
+            assert_eq!(text.parse::<ClusterAccess>(), Err(ParseClusterError), "{text}");
+        }
+    }
+
+    #[test]
+    fn torn_last_line_waits() {
+        let lines = placed_lines(b"2026-11-21T03:00:00.1Z one\n2026-11-21T03:00:00.2Z \xff two\n2026-11-21T03:0");
+        let texts: Vec<_> = lines.iter().map(|line| line.line.text.as_slice()).collect();
+        assert_eq!(texts, [&b"one"[..], b"\xff two"]);
+    }
+}

@@ -1,0 +1,62 @@
+//! Serves logs: the archive first, then what only the cluster has, under one cursor.
+
+mod event_logs;
+mod follow;
+mod indexes;
+mod read;
+mod resolve;
+mod streams;
+
+use std::{sync::Arc, time::Duration};
+
+pub use event_logs::EventLogView;
+pub use follow::Follower;
+pub use indexes::Indexes;
+use jiff::Timestamp;
+use moka_core::clock::Clock;
+pub use read::Answer;
+pub use resolve::{SourceRequest, StreamRequest, Target};
+pub use streams::StreamView;
+pub(crate) use streams::page_key;
+
+use crate::{
+    applications::Applications, archive::RawObjects, cluster::LiveLogs, domain::keys::KeyGrammar,
+    metrics::Metrics,
+};
+
+/// How logs are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServingSettings {
+    /// How long nothing new may have come before an ended attempt's stream counts as whole.
+    pub settle: Duration,
+    /// How long a reader waits at a gap before it counts as lost.
+    pub gap_wait: Duration,
+    /// How often a follower looks for more.
+    pub poll_interval: Duration,
+}
+
+/// Everything that serving needs. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// Who knows applications.
+    pub applications: Arc<dyn Applications>,
+    /// The archive.
+    pub objects: RawObjects,
+    /// Where raw objects are.
+    pub grammar: Arc<KeyGrammar>,
+    /// The clusters; `None` without any.
+    pub live: Option<Arc<dyn LiveLogs>>,
+    /// Streams that were read before.
+    pub indexes: Indexes,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// How to serve.
+    pub settings: ServingSettings,
+    /// What operators see.
+    pub metrics: Metrics,
+}
+
+/// A time so much earlier, or the earliest one.
+fn before(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_sub(duration).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,164 @@
+//! Reads lines: from the archive, and after its end from the cluster.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Serving, Target, before, resolve::not_found};
+use crate::{
+    applications::AttemptView,
+    archive::{Limits, OpenGaps, PageEnd, StreamIndex},
+    cluster::LiveContainer,
+    domain::{
+        completeness::Completeness,
+        cursor::Cursor,
+        lines::{Line, PlacedLine},
+        stream::Source,
+    },
+    error::Error,
+};
+
+/// How much earlier than the cursor's second the live log is asked for, so that the cursor's line is in
+/// it even when two outputs were written out of order.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
+
+/// Some lines.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The lines, oldest first.
+    pub lines: Vec<Line>,
+    /// Where to go on.
+    pub next: Cursor,
+    /// Whether nothing more is known now.
+    pub at_end: bool,
+    /// Whether nothing more will come.
+    pub finished: bool,
+    /// What the answer vouches for.
+    pub completeness: Completeness,
+}
+
+/// What is known of a stream at one moment.
+struct Moment {
+    index: Arc<StreamIndex>,
+    /// The attempt has ended and nothing new came for a while.
+    ended: bool,
+    open_gaps: OpenGaps,
+}
+
+impl Serving {
+    /// Reads lines after a cursor.
+    ///
+    /// # Errors
+    ///
+    /// `LOG_STREAM_NOT_FOUND` when neither archive nor cluster has the stream.
+    pub async fn read(&self, target: &Target, cursor: Cursor, limits: Limits) -> Result<Answer, Error> {
+        let Moment { index, ended, open_gaps } = self.moment(target).await?;
+        let page = index.read(&self.objects, cursor, limits, open_gaps).await?;
+        let mut answer = Answer {
+            at_end: page.end != PageEnd::Full,
+            finished: page.end == PageEnd::Archive && ended,
+            completeness: Completeness::of(page.gaps, !ended || page.end != PageEnd::Archive),
+            lines: page.lines,
+            next: page.next,
+        };
+        if page.end == PageEnd::Archive && !ended {
+            let live = self.live_after(target, &index, answer.next).await?;
+            if live.is_none() && index.is_empty() {
+                return Err(not_found("the stream has neither archived nor live lines").into());
+            }
+            append(&mut answer, live.unwrap_or_default(), limits);
+        } else if index.is_empty() {
+            return Err(not_found("the stream has no lines").into());
+        }
+        Ok(answer)
+    }
+
+    /// The cursor before the last so many lines.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn tail(&self, target: &Target, line_count: usize) -> Result<Cursor, Error> {
+        let Moment { index, ended, .. } = self.moment(target).await?;
+        let archive_end = index.tail(&self.objects, 0, ended).await?;
+        let live = if ended { None } else { self.live_after(target, &index, archive_end).await? };
+        let live = live.unwrap_or_default();
+        match live.len().checked_sub(line_count) {
+            // The last line before the tail is a live one.
+            Some(skipped @ 1..) => Ok(Cursor::Line(live[skipped - 1].place)),
+            Some(0) => Ok(archive_end),
+            None => index.tail(&self.objects, line_count - live.len(), ended).await,
+        }
+    }
+
+    async fn moment(&self, target: &Target) -> Result<Moment, Error> {
+        let index = self.indexes.refreshed(&self.objects, &self.grammar, &target.stream).await?;
+        let now = self.clock.now();
+        let ended = self.has_ended(&target.attempt, index.last_modified(), now);
+        let open_gaps = OpenGaps { put_after: before(now, self.settings.gap_wait), ended };
+        Ok(Moment { index, ended, open_gaps })
+    }
+
+    fn has_ended(&self, attempt: &AttemptView, modified: Option<Timestamp>, now: Timestamp) -> bool {
+        let quiet_until = before(now, self.settings.settle);
+        attempt.ended.is_some_and(|ended| {
+            ended <= quiet_until && modified.is_none_or(|modified| modified <= quiet_until)
+        })
+    }
+
+    /// Live lines after the end of the archive; `None` when the cluster has no such log.
+    ///
+    /// They are used only when the cursor's line is among them, or nothing was read and nothing is
+    /// archived: else the file was rotated meanwhile, and what is in between comes from the archive.
+    async fn live_after(
+        &self,
+        target: &Target,
+        index: &StreamIndex,
+        cursor: Cursor,
+    ) -> Result<Option<Vec<PlacedLine>>, Error> {
+        let (Some(live), Source::Container { pod, container }) = (&self.live, &target.stream.source)
+        else {
+            return Ok(None);
+        };
+        let container = LiveContainer {
+            cluster: target.attempt.cluster.clone(),
+            namespace: target.attempt.namespace.clone(),
+            pod: pod.clone(),
+            container: container.clone(),
+        };
+        let since = match cursor {
+            Cursor::Line(place) => place.time.checked_sub(OVERLAP).ok(),
+            Cursor::Begin | Cursor::Offset(_) => None,
+        };
+        let lines = match live.read(&container, since).await {
+            Ok(lines) => lines,
+            Err(error) if !index.is_empty() => {
+                tracing::warn!(error = %crate::error::chain(&error), "live log not read, archive only");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(lines.map(|mut lines| match cursor {
+            Cursor::Line(cursor) => match lines.iter().position(|line| line.place == cursor) {
+                Some(position) => lines.split_off(position + 1),
+                None => Vec::new(),
+            },
+            Cursor::Begin | Cursor::Offset(_) if index.is_empty() => lines,
+            Cursor::Begin | Cursor::Offset(_) => Vec::new(),
+        }))
+    }
+}
+
+fn append(answer: &mut Answer, live: Vec<PlacedLine>, limits: Limits) {
+    let mut text_bytes: usize = answer.lines.iter().map(|line| line.text.len()).sum();
+    for PlacedLine { line, place } in live {
+        text_bytes += line.text.len();
+        let is_full = answer.lines.len() >= limits.lines || text_bytes > limits.text_bytes;
+        if is_full && !answer.lines.is_empty() {
+            answer.at_end = false;
+            return;
+        }
+        answer.lines.push(line);
+        answer.next = Cursor::Line(place);
+    }
+}
