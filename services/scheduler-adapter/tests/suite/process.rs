@@ -54,6 +54,7 @@ async fn until_readiness_is(admin: SocketAddr, expected: &str) {
 async fn help_is_the_documented_one() {
     let output = Command::new(BINARY)
         .arg("--help")
+        .env_clear()
         .env("COLUMNS", "100")
         .output()
         .await

@@ -1,0 +1,123 @@
+//! Asks one endpoint, over and over.
+
+use std::{sync::Arc, time::Duration};
+
+use moka_core::{clock::Clock, entropy::Entropy};
+use reqwest::Url;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{ScrapeClient, ScrapeError, Targets};
+use crate::{
+    domain::{batch::Batch, mapping::Policy},
+    metrics::Metrics,
+    sink::Sink,
+};
+
+/// How long to wait for an endpoint that has never answered: Spark's appear some seconds after the
+/// exporter, and a short application has no time for a whole interval.
+const FIRST_ANSWER_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the scrapers of all targets share.
+#[derive(Debug, Clone)]
+pub struct ScrapeOptions {
+    /// Who asks.
+    pub client: ScrapeClient,
+    /// How samples are named.
+    pub policy: Arc<Policy>,
+    /// How long to wait between two scrapes.
+    pub interval: Duration,
+    /// Where the lines go.
+    pub sink: Sink,
+    /// Where it is noted how scrapes went.
+    pub targets: Targets,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads scrapes, so that not all exporters of a cluster work in the same moment.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Scrapes one target.
+#[derive(Debug)]
+pub struct Scraper {
+    /// The endpoint.
+    pub url: Url,
+    /// What all scrapers share.
+    pub options: ScrapeOptions,
+}
+
+impl Scraper {
+    /// Scrapes until `stop`, then a last time.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut has_answered = false;
+        let mut wait = self.jitter(FIRST_ANSWER_INTERVAL.min(self.options.interval)) / 2;
+        loop {
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stop.cancelled() => break,
+            }
+            has_answered |= self.scrape().await;
+            let interval = self.options.interval;
+            let interval = if has_answered {
+                interval
+            } else {
+                interval.min(FIRST_ANSWER_INTERVAL)
+            };
+            wait = self.jitter(interval);
+        }
+        self.scrape().await;
+    }
+
+    /// Between nine and eleven tenths of `interval`.
+    fn jitter(&self, interval: Duration) -> Duration {
+        let mut random = [0];
+        self.options.entropy.fill(&mut random);
+        interval * 9 / 10 + interval * u32::from(random[0]) / (5 * 255)
+    }
+
+    /// Returns whether the endpoint answered.
+    async fn scrape(&self) -> bool {
+        let ScrapeOptions {
+            client,
+            policy,
+            sink,
+            targets,
+            metrics,
+            clock,
+            ..
+        } = &self.options;
+        let (asked_at, started) = (clock.now(), Instant::now());
+        let answer = client.get(self.url.clone()).await;
+        let took = started.elapsed();
+        metrics.scrape(answer.is_ok());
+        match answer {
+            Ok(answer) => {
+                let batch = Batch::of(&answer.body, answer.format, policy, asked_at.as_second());
+                targets.update(self.url.as_str(), |status| {
+                    status.last_scrape = Some((asked_at, took));
+                    status.last_samples = batch.samples;
+                    status.last_error.clear();
+                    status.successes += 1;
+                });
+                sink.send(batch);
+                true
+            }
+            Err(error) => {
+                let error = chain(error);
+                tracing::debug!(target.url = %self.url, error, "scrape failed");
+                targets.update(self.url.as_str(), |status| {
+                    status.last_scrape = Some((asked_at, took));
+                    status.last_error = error;
+                    status.failures += 1;
+                });
+                false
+            }
+        }
+    }
+}
+
+fn chain(error: ScrapeError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
+}
