@@ -61,8 +61,8 @@ impl Discovery {
                 is_first = false;
             }
             self.delete_event_logs(&mut scan);
-            self.tell_failures(scan.failures);
-            self.shared.registry.measure(&self.shared.metrics);
+            self.tell_failures(std::mem::take(&mut scan.failures));
+            self.measure(&scan);
             self.looked.ready();
             tokio::select! {
                 () = tokio::time::sleep(self.shared.look_interval) => {}
@@ -174,6 +174,14 @@ impl Discovery {
             }
         }
         scan.failures.append(&mut failures);
+    }
+
+    fn measure(&self, scan: &Scan) {
+        let directories = scan.event_directories.iter();
+        let foreign: usize = directories.map(|directory| directory.foreign_count).sum();
+        let foreign = i64::try_from(foreign).unwrap_or(i64::MAX);
+        self.shared.metrics.foreign_entries.set(foreign);
+        self.shared.registry.measure(&self.shared.metrics);
     }
 
     fn tell_failures(&mut self, failures: Vec<(PathBuf, io::Error)>) {

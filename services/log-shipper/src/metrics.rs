@@ -39,6 +39,8 @@ pub struct Metrics {
     pub files_gone_at_start: Counter,
     /// Looks at a directory or file that failed.
     pub scan_failures: Counter,
+    /// Entries of event-log directories that are not shipped.
+    pub foreign_entries: Gauge,
     /// Event-log directories deleted after their retention.
     pub deleted_event_directories: Counter,
 }
@@ -169,6 +171,11 @@ impl Metrics {
             "scan_failures",
             "Directories and files that could not be looked at",
             self.scan_failures.clone(),
+        );
+        registry.register(
+            "foreign_entries",
+            "Entries of event-log directories that are not shipped and keep them from deletion",
+            self.foreign_entries.clone(),
         );
         registry.register(
             "deleted_event_directories",

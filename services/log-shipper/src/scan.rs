@@ -13,6 +13,10 @@ use crate::{
     log_file,
 };
 
+/// Spark writes one event log per attempt. A driver that makes more files than this cannot take the
+/// open files of the whole node: the rest is not shipped.
+const MAX_FILES_PER_ATTEMPT: usize = 64;
+
 /// Which directories to look at.
 #[derive(Debug, Clone)]
 pub struct Scanner {
@@ -50,7 +54,7 @@ pub struct EventDirectory {
     pub modified: SystemTime,
     /// Positions of its files among what was found.
     pub files: Vec<usize>,
-    /// Entries that are no log.
+    /// Entries that are not shipped: no regular files, names that fit no key, too many.
     pub foreign_count: usize,
 }
 
@@ -114,8 +118,11 @@ impl Scanner {
         }
         let mut files = Vec::new();
         let mut foreign_count = 0;
-        for file in scan.entries(&path, Missing::IsFine) {
-            let name = name_of(&file).and_then(|file| EventLogName::parse(&attempt, &file));
+        let mut entries = scan.entries(&path, Missing::IsFine);
+        entries.sort_by_key(DirEntry::file_name);
+        for file in entries {
+            let name = name_of(&file).filter(|_| files.len() < MAX_FILES_PER_ATTEMPT);
+            let name = name.and_then(|file| EventLogName::parse(&attempt, &file));
             let index = name.and_then(|name| {
                 let written_path = self.events_dir.join(name.written_path());
                 scan.file(&written_path, name.source(), file.path(), !name.in_progress)

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use moka_core::{clock::Clock, entropy::Entropy};
-use moka_objects::{ObjectStore, PutCondition};
+use moka_objects::{ObjectKey, ObjectStore, PutCondition};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
@@ -93,8 +93,8 @@ impl Uploader {
     pub async fn put(&self, key_prefix: &str, object: Vec<u8>) -> Result<(), ShipError> {
         let mut unique = [0; 16];
         self.entropy.fill(&mut unique);
-        let key =
-            object_key(key_prefix, self.now(), &self.cluster, unique).map_err(ShipError::Key)?;
+        let key = object_key(key_prefix, self.now(), &self.cluster, unique);
+        let key = ObjectKey::new(key).map_err(ShipError::Key)?;
         let put = self.store.put(&key, object.into(), PutCondition::IfAbsent);
         match tokio::time::timeout(self.timeout, put).await {
             Ok(Ok(_etag)) => Ok(()),

@@ -1,7 +1,6 @@
 //! Names below the directory of event logs.
 
 use moka_core::AttemptName;
-use moka_objects::ObjectKey;
 
 use super::Source;
 
@@ -28,7 +27,7 @@ impl EventLogName {
             Some(file) => (file, true),
             None => (file, false),
         };
-        if file.contains('/') || ObjectKey::new(file).is_err() {
+        if !fits_a_key(file) {
             return None;
         }
         Some(Self {
@@ -53,6 +52,16 @@ impl EventLogName {
     }
 }
 
+/// Whether the object store takes the name as a part of a key: the rules of `moka_objects`, for
+/// names that a driver may choose as it likes.
+fn fits_a_key(file: &str) -> bool {
+    (1..=255).contains(&file.len())
+        && file != "."
+        && file != ".."
+        && !file.starts_with(".moka-")
+        && !file.contains(|c: char| c == '/' || c.is_control())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +75,19 @@ mod tests {
         assert!(before.in_progress && !after.in_progress);
         assert_eq!(before.written_path(), after.written_path());
         assert_eq!(before.source(), after.source());
+    }
+
+    #[test]
+    fn every_accepted_name_is_one_that_the_store_takes() {
+        let long = "x".repeat(255);
+        for file in [".hidden", "a b=ü", "..a", "x", &long] {
+            let name = EventLogName::parse(ATTEMPT, file).unwrap();
+            assert!(
+                moka_objects::ObjectKey::new(name.written_path()).is_ok(),
+                "{file}"
+            );
+        }
+        assert_eq!(EventLogName::parse(ATTEMPT, &(long + "x")), None);
     }
 
     #[test]

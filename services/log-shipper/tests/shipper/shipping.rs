@@ -217,8 +217,24 @@ async fn links_are_not_followed() {
     append(&honest, b"{}\n");
     node.start();
     node.until_shipped(&honest, b"{}\n").await;
+    until(async || node.metric("moka_log_shipper_foreign_entries") == 1).await;
     node.stop().await;
     assert_eq!(records(&*node.store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn driver_that_makes_many_files_takes_only_its_share() {
+    let mut node = memory_node();
+    for number in 0..70 {
+        append(
+            &node.event_log(ATTEMPT, &format!("spark-{number:02}")),
+            b"{}\n",
+        );
+    }
+    node.start();
+    until(async || node.metric("moka_log_shipper_foreign_entries") == 6).await;
+    until(async || records(&*node.store).await.len() == 64).await;
+    node.stop().await;
 }
 
 #[tokio::test]
