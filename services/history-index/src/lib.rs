@@ -2,3 +2,4 @@
 #![warn(missing_docs, clippy::future_not_send)]
 
 pub mod domain;
+pub mod store;
