@@ -8,7 +8,8 @@ pub const MAX_PAGE_SIZE: usize = 1000;
 /// Some objects of a listing, in the order of their keys' UTF-8 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// The objects.
+    /// The objects. A bucket may hold keys that are none of ours; they are left out, so that a
+    /// page can be short, or empty, though there is a next one.
     pub objects: Vec<ObjectMeta>,
     /// The `start_after` of the next page; `None` at the end.
     pub next: Option<String>,
