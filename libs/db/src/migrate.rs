@@ -29,7 +29,7 @@ impl Migration {
 /// Embeds `migrations/sqlite/<name>.sql` and `migrations/postgres/<name>.sql` of the calling crate,
 /// in the order given.
 ///
-/// ```ignore
+/// ```text
 /// const MIGRATIONS: &[moka_db::Migration] = moka_db::migrations!["20261121000000_applications"];
 /// ```
 #[macro_export]
