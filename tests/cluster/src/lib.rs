@@ -1,1 +1,1 @@
-//! Tests: cluster.
+//! The whole mesh on the real local cluster; the tests are in `tests/`.
