@@ -24,7 +24,6 @@ mod pyspark;
 mod requirements;
 mod settings;
 mod status;
-mod temporary;
 mod tools;
 mod up;
 
@@ -46,7 +45,6 @@ pub(crate) use self::{
     packages::{IMAGES as IMAGE_PACKAGES, ensure as ensure_packages, is_root},
     probe::{Probe, component as wait_for_daemon},
     progress::step,
-    temporary::TemporaryFolder,
 };
 
 /// The node's address, on the bridge of its pods.

@@ -10,9 +10,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::{TemporaryFolder, TiedChild, tail};
+use crate::cluster::{TiedChild, tail};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(200);
@@ -25,7 +26,7 @@ const TRIES: usize = 3;
 pub struct HistoryServer {
     // Fields are dropped in this order: the process first, then its files.
     _server: TiedChild,
-    _folder: TemporaryFolder,
+    _folder: TempDir,
     base_url: String,
     client: reqwest::Client,
 }
@@ -36,13 +37,13 @@ impl HistoryServer {
     /// # Errors
     /// When it does not start; the message has the end of its log.
     pub async fn start(spark_home: &Path, log_directory: &Path) -> Result<Self> {
-        let folder = TemporaryFolder::create("history-server")?;
+        let folder = TempDir::with_prefix("moka-history-server-")?;
         // Fails when a provider is set already, which is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(ANSWER).build()?;
         for _ in 0..TRIES {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = serve(spark_home, log_directory, &folder.path, port)?;
+            let mut server = serve(spark_home, log_directory, folder.path(), port)?;
             let base_url = format!("http://127.0.0.1:{port}");
             if ready(&client, &base_url, &mut server).await {
                 return Ok(Self {
@@ -55,7 +56,7 @@ impl HistoryServer {
         }
         bail!(
             "the History Server does not start; {}",
-            tail(&folder.path.join("history-server.log"))
+            tail(&folder.path().join("history-server.log"))
         )
     }
 

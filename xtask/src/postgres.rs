@@ -10,14 +10,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
 use tokio::{
     process::Command,
     time::{Instant, sleep},
 };
 
-use crate::cluster::{
-    Cache, TemporaryFolder, TiedChild, ensure_packages, find_program, is_root, output, tail,
-};
+use crate::cluster::{Cache, TiedChild, ensure_packages, find_program, is_root, output, tail};
 
 const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +30,7 @@ const TRIES: usize = 3;
 pub struct TemporaryPostgres {
     // Fields are dropped in this order: the process first, then its files.
     server: TiedChild,
-    _folder: TemporaryFolder,
+    _folder: TempDir,
     port: u16,
 }
 
@@ -42,12 +41,12 @@ impl TemporaryPostgres {
     /// When PostgreSQL is missing and cannot be installed, or does not start.
     pub async fn start() -> Result<Self> {
         let programs = programs().await?;
-        let folder = TemporaryFolder::create("postgres")?;
-        let data = folder.path.join("data");
-        prepare(&programs, &folder.path, &data).await?;
+        let folder = TempDir::with_prefix("moka-postgres-")?;
+        let data = folder.path().join("data");
+        prepare(&programs, folder.path(), &data).await?;
         for _ in 0..TRIES {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = serve(&programs, &folder.path, &data, port)?;
+            let mut server = serve(&programs, folder.path(), &data, port)?;
             if ready(&programs, &mut server, port).await {
                 return Ok(Self {
                     server,
@@ -58,7 +57,7 @@ impl TemporaryPostgres {
         }
         bail!(
             "PostgreSQL does not start; {}",
-            tail(&folder.path.join("postgres.log"))
+            tail(&folder.path().join("postgres.log"))
         )
     }
 
@@ -94,10 +93,13 @@ fn installed() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
     folders.extend(find_program("postgres").and_then(|file| Some(file.parent()?.to_owned())));
-    folders
-        .into_iter()
-        .rev()
-        .find(|folder| folder.join("initdb").is_file())
+    let complete = |folder: &PathBuf| {
+        let programs = ["initdb", "postgres", "pg_isready"];
+        programs
+            .iter()
+            .all(|program| folder.join(program).is_file())
+    };
+    folders.into_iter().rev().find(complete)
 }
 
 async fn prepare(programs: &Path, folder: &Path, data: &Path) -> Result<()> {

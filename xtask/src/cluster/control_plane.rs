@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -20,7 +21,6 @@ use super::{
     pki::{ADMINISTRATOR, Pki},
     platform,
     probe::Probe,
-    temporary::TemporaryFolder,
     tools,
 };
 
@@ -37,7 +37,7 @@ pub struct ControlPlane {
     // Fields are dropped in this order: processes first, then their files.
     api_server: TiedChild,
     _etcd: TiedChild,
-    folder: TemporaryFolder,
+    folder: TempDir,
     pki: Pki,
     server: String,
 }
@@ -72,7 +72,7 @@ impl ControlPlane {
 
     /// The administrator's kubeconfig.
     pub fn kubeconfig_path(&self) -> PathBuf {
-        self.folder.path.join("admin.conf")
+        self.folder.path().join("admin.conf")
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -96,28 +96,28 @@ impl ControlPlane {
     }
 
     async fn try_start(cache: &Cache) -> Result<Self> {
-        let folder = TemporaryFolder::create("control-plane")?;
+        let folder = TempDir::with_prefix("moka-control-plane-")?;
         let names = [
             "localhost",
             "127.0.0.1",
             "10.96.0.1",
             "kubernetes.default.svc",
         ];
-        let pki = Pki::ensure(&folder.path.join("pki"), &names, None, &[ADMINISTRATOR])?;
+        let pki = Pki::ensure(&folder.path().join("pki"), &names, None, &[ADMINISTRATOR])?;
         let [client, peer, port] = free_ports()?;
         let etcd_url = format!("http://127.0.0.1:{client}");
         let server = format!("https://127.0.0.1:{port}");
         kubeconfig::write(
-            &folder.path.join("admin.conf"),
+            &folder.path().join("admin.conf"),
             &server,
             &pki,
             ADMINISTRATOR.file,
         )?;
 
         let peer = format!("http://127.0.0.1:{peer}");
-        let arguments = etcd_arguments(&folder.path.join("etcd"), &etcd_url, &peer);
+        let arguments = etcd_arguments(&folder.path().join("etcd"), &etcd_url, &peer);
         let etcd = start(
-            &folder.path,
+            folder.path(),
             &tools::binary(cache, "etcd")?,
             "etcd",
             &arguments,
@@ -138,10 +138,10 @@ impl ControlPlane {
             "--endpoint-reconciler-type=none".to_owned(),
         ]);
         let program = tools::binary(cache, "kube-apiserver")?;
-        let api_server = start(&folder.path, &program, "kube-apiserver", &arguments)?;
+        let api_server = start(folder.path(), &program, "kube-apiserver", &arguments)?;
         let kubectl = Kubectl {
             program: tools::kubectl(cache).await?,
-            kubeconfig: folder.path.join("admin.conf"),
+            kubeconfig: folder.path().join("admin.conf"),
         };
         let mut this = Self {
             api_server,
@@ -158,7 +158,7 @@ impl ControlPlane {
     async fn wait(&mut self, ready: &Probe) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !ready.passes().await {
-            let log = self.folder.path.join("kube-apiserver.log");
+            let log = self.folder.path().join("kube-apiserver.log");
             if self.api_server.ended() {
                 bail!("kube-apiserver ended; {}", command::tail(&log));
             }
