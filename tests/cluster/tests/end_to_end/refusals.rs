@@ -10,15 +10,31 @@ use crate::{Mesh, fresh_key};
 type Fault = (&'static str, fn(&mut SubmitApplicationRequest));
 
 const FAULTS: [Fault; 5] = [
-    ("spec.image", |request| request.spec.as_mut().unwrap().image.clear()),
+    ("spec.image", |request| {
+        request.spec.as_mut().unwrap().image.clear()
+    }),
     ("spec.driver.memory_bytes", |request| {
-        request.spec.as_mut().unwrap().driver.as_mut().unwrap().memory_bytes = -1;
+        request
+            .spec
+            .as_mut()
+            .unwrap()
+            .driver
+            .as_mut()
+            .unwrap()
+            .memory_bytes = -1;
     }),
     ("project", |request| request.project = "p".repeat(64)),
-    ("spec.queue", |request| request.spec.as_mut().unwrap().queue = "root.nowhere".to_owned()),
+    ("spec.queue", |request| {
+        request.spec.as_mut().unwrap().queue = "root.nowhere".to_owned()
+    }),
     ("spec.spark_conf", |request| {
         let value = "x".repeat(2 * 1024 * 1024);
-        request.spec.as_mut().unwrap().spark_conf.insert("spark.big".to_owned(), value);
+        request
+            .spec
+            .as_mut()
+            .unwrap()
+            .spark_conf
+            .insert("spark.big".to_owned(), value);
     }),
 ];
 
@@ -31,7 +47,12 @@ async fn invalid_requests_name_the_field_and_leave_no_row() {
         let mut request = applications::report(&mesh.cluster.spark_image, &key);
         request.project = "refusals".to_owned();
         break_it(&mut request);
-        let status = clients.submission.clone().submit_application(request).await.unwrap_err();
+        let status = clients
+            .submission
+            .clone()
+            .submit_application(request)
+            .await
+            .unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{field}: {status:?}");
         let details = String::from_utf8_lossy(status.details()).into_owned();
         assert!(details.contains(field), "{field}: {details}");
@@ -40,6 +61,12 @@ async fn invalid_requests_name_the_field_and_leave_no_row() {
         projects: vec!["refusals".to_owned(), "p".repeat(63)],
         ..ListApplicationsRequest::default()
     };
-    let rows = clients.submission.clone().list_applications(request).await.unwrap().into_inner();
+    let rows = clients
+        .submission
+        .clone()
+        .list_applications(request)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(rows.applications, []);
 }
