@@ -1,6 +1,8 @@
 //! Requests that cannot run are refused with the field named, and leave nothing behind.
 
-use moka_proto::submission::v1::{ListApplicationsRequest, SubmitApplicationRequest};
+use moka_proto::submission::v1::{
+    ApplicationSpec, ListApplicationsRequest, SubmitApplicationRequest,
+};
 use moka_xtask::demo::applications;
 use tonic::Code;
 
@@ -10,33 +12,25 @@ use crate::{Mesh, fresh_key};
 type Fault = (&'static str, fn(&mut SubmitApplicationRequest));
 
 const FAULTS: [Fault; 5] = [
-    ("spec.image", |request| {
-        request.spec.as_mut().unwrap().image.clear()
-    }),
+    ("spec.image", |request| spec(request).image.clear()),
     ("spec.driver.memory_bytes", |request| {
-        request
-            .spec
-            .as_mut()
-            .unwrap()
-            .driver
-            .as_mut()
-            .unwrap()
-            .memory_bytes = -1;
+        spec(request).driver.get_or_insert_default().memory_bytes = -1;
     }),
     ("project", |request| request.project = "p".repeat(64)),
     ("spec.queue", |request| {
-        request.spec.as_mut().unwrap().queue = "root.nowhere".to_owned()
+        spec(request).queue = String::from("root.nowhere")
     }),
     ("spec.spark_conf", |request| {
         let value = "x".repeat(2 * 1024 * 1024);
-        request
-            .spec
-            .as_mut()
-            .unwrap()
+        spec(request)
             .spark_conf
             .insert("spark.big".to_owned(), value);
     }),
 ];
+
+fn spec(request: &mut SubmitApplicationRequest) -> &mut ApplicationSpec {
+    request.spec.get_or_insert_default()
+}
 
 #[tokio::test]
 async fn invalid_requests_name_the_field_and_leave_no_row() {
