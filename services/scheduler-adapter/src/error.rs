@@ -29,6 +29,22 @@ pub fn of_no_place(error: &NoPlace) -> PublicError {
     }
 }
 
+/// What to say when the queues of no cluster are known: `failing` when YuniKorn was asked in vain.
+pub fn of_unknown_trees(failing: bool) -> PublicError {
+    let error = if failing {
+        PublicError::new(
+            ErrorReason::SchedulerUnavailable,
+            "no scheduler has answered yet",
+        )
+    } else {
+        PublicError::new(
+            ErrorReason::QueueTreeUnknown,
+            "no queue tree has been read yet",
+        )
+    };
+    error.retry_after(RETRY_AFTER)
+}
+
 /// The public form of a question that YuniKorn did not answer; the details go to the log.
 pub fn of_yunikorn(cluster: &str, error: yunikorn::Error) -> PublicError {
     let error = format!("{:#}", anyhow::Error::from(error));

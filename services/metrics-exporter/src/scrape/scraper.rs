@@ -52,13 +52,24 @@ impl Scraper {
     /// Scrapes until `stop`, then a last time.
     pub async fn run(self, stop: CancellationToken) {
         let mut has_answered = false;
+        let mut answered_last = true;
         let mut wait = self.jitter(FIRST_ANSWER_INTERVAL.min(self.options.interval)) / 2;
         loop {
             tokio::select! {
                 () = sleep(wait) => {}
                 () = stop.cancelled() => break,
             }
-            has_answered |= self.scrape().await;
+            let result = self.scrape().await;
+            // The first failure tells the story; counters and `ListTargets` tell how long it lasts.
+            match &result {
+                Ok(()) => {}
+                Err(error) if answered_last => {
+                    tracing::warn!(target.url = %self.url, error, "scrape failed");
+                }
+                Err(error) => tracing::debug!(target.url = %self.url, error, "scrape failed again"),
+            }
+            answered_last = result.is_ok();
+            has_answered |= answered_last;
             let interval = self.options.interval;
             let interval = if has_answered {
                 interval
@@ -67,7 +78,9 @@ impl Scraper {
             };
             wait = self.jitter(interval);
         }
-        self.scrape().await;
+        if let Err(error) = self.scrape().await {
+            tracing::debug!(target.url = %self.url, error, "there is nothing left to scrape");
+        }
     }
 
     /// Between nine and eleven tenths of `interval`.
@@ -77,8 +90,8 @@ impl Scraper {
         interval * 9 / 10 + interval * u32::from(random[0]) / (5 * 255)
     }
 
-    /// Returns whether the endpoint answered.
-    async fn scrape(&self) -> bool {
+    /// Sends what the endpoint says on its way, or tells why there is nothing.
+    async fn scrape(&self) -> Result<(), String> {
         let ScrapeOptions {
             client,
             policy,
@@ -102,17 +115,16 @@ impl Scraper {
                     status.successes += 1;
                 });
                 sink.send(batch);
-                true
+                Ok(())
             }
             Err(error) => {
                 let error = chain(error);
-                tracing::debug!(target.url = %self.url, error, "scrape failed");
                 targets.update(self.url.as_str(), |status| {
                     status.last_scrape = Some((asked_at, took));
-                    status.last_error = error;
+                    status.last_error.clone_from(&error);
                     status.failures += 1;
                 });
-                false
+                Err(error)
             }
         }
     }

@@ -67,7 +67,9 @@ impl Writer {
             let result = self.connect_and_serve(finish).await;
             self.sink.closed();
             let Err(error) = result else { return };
-            tracing::warn!(sink.address = %self.options.address, %error, "connection to the agent failed");
+            if backoff == FIRST_BACKOFF {
+                tracing::warn!(sink.address = %self.options.address, %error, "connection to the agent failed");
+            }
             self.sink.failed(error.to_string());
             // An agent that takes connections but no lines is as far away as one that takes none.
             if self.sink.shared.metrics.written_lines.get() > written_before {

@@ -7,9 +7,11 @@ use moka_proto::metrics::v1::{ListTargetsRequest, Target};
 use moka_rpc::error_of;
 use tokio::time::{sleep, timeout};
 
-use crate::{endpoint::Endpoint, opentsdb::OpenTsdb, service::Service};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::{
+    endpoint::Endpoint,
+    opentsdb::{OpenTsdb, PATIENCE},
+    service::Service,
+};
 
 async fn until(service: &mut Service, holds: impl Fn(&Target) -> bool) -> Target {
     let asking = async {
@@ -44,11 +46,7 @@ async fn a_target_tells_how_its_scrapes_went() {
     assert_eq!(target.last_samples, 3, "of the last good answer");
 
     receiver.until(|received| !received.stored.is_empty()).await;
-    let mut sink = service.sink().await;
-    while sink.written_lines == 0 {
-        sleep(Duration::from_millis(10)).await;
-        sink = service.sink().await;
-    }
+    let sink = service.until_sink(|sink| sink.written_lines > 0).await;
     assert_eq!(sink.address, receiver.address.to_string());
     assert_eq!(sink.dropped["not_finite"], sink.dropped["malformed"]);
     assert!(sink.connected);

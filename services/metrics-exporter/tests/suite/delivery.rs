@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use moka_process::Tasks;
-use tokio::time::{sleep, timeout};
 
 use crate::{
     endpoint::Endpoint,
@@ -57,11 +56,10 @@ async fn lines_wait_for_an_agent_that_starts_later() {
     let endpoint = Endpoint::start(&tasks, "a 1\n").await;
     let address = free_address();
     let mut service = Service::start(&endpoint.url(), address, &[]).await;
-    while service.sink().await.buffered_lines == 0 {
-        sleep(Duration::from_millis(10)).await;
-    }
-    let sink = service.sink().await;
-    assert!(!sink.connected && !sink.last_error.is_empty());
+    let sink = service
+        .until_sink(|sink| sink.buffered_lines > 0 && !sink.last_error.is_empty())
+        .await;
+    assert!(!sink.connected);
     let mut receiver = OpenTsdb::start_at(&tasks, address).await;
     let received = receiver.until(|received| !received.stored.is_empty()).await;
     assert!(received.stored[0].starts_with("put a "));
@@ -95,12 +93,9 @@ async fn complaints_of_the_agent_are_told() {
         std::future::pending::<std::io::Result<()>>().await
     });
     let mut service = Service::start(&endpoint.url(), address, &[]).await;
-    let complained = async {
-        while service.sink().await.last_error != "put: no space left" {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    assert!(timeout(GRACE, complained).await.is_ok());
+    service
+        .until_sink(|sink| sink.last_error == "put: no space left")
+        .await;
     let metrics = service.context.metrics_text().unwrap();
     assert!(
         metrics.contains("moka_metrics_exporter_error_replies_total 1"),

@@ -7,14 +7,23 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
+use moka_metrics_exporter::domain::{
+    batch::Batch, drop_reason::DropReason, exposition::Format, mapping::Policy,
+};
 use moka_process::Tasks;
+use proptest::prelude::*;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::timeout,
 };
+
+/// How long a test waits before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Takes lines over TCP and judges each.
 #[derive(Debug, Clone)]
@@ -63,7 +72,11 @@ impl OpenTsdb {
     }
 
     pub(crate) async fn until(&mut self, holds: impl FnMut(&Received) -> bool) -> Received {
-        self.received.wait_for(holds).await.unwrap().clone()
+        let received = timeout(PATIENCE, self.received.wait_for(holds)).await;
+        received
+            .expect("what the test waits for arrives")
+            .unwrap()
+            .clone()
     }
 }
 
@@ -173,4 +186,33 @@ fn receiver_is_as_strict_as_opentsdb() {
         assert!(judge(bad).is_err(), "{bad}");
     }
     assert!(judge(&format!("put {} 1 1 c=d\n", "a".repeat(1024))).is_err());
+}
+
+proptest! {
+    #[test]
+    fn whatever_an_endpoint_says_no_line_is_refused(
+        name in "[a-zA-Z_:][a-zA-Z0-9_:]{0,30}",
+        labels in proptest::collection::btree_map("[a-z_]{1,4}", "\\PC{0,40}|[ =:/x0-9]{0,9}", 0..14),
+        value: f64,
+        tags in proptest::collection::btree_map("[a-z_]{1,4}", "[^,]{1,12}", 0..8),
+        timestamp in proptest::option::of(any::<i64>()),
+    ) {
+        let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
+        let labels: Vec<_> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", quote(value))).collect();
+        let timestamp = timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default();
+        let text = format!("{name}{{{}}} {value:?} {timestamp}\n", labels.join(","));
+        let tags: Vec<_> = tags
+            .iter()
+            .filter(|(_, value)| !value.trim().is_empty())
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let policy = Policy { static_tags: tags.join(",").parse().unwrap(), ..Policy::default() };
+        let batch = Batch::of(text.as_bytes(), Format::Prometheus, &policy, 1_700_000_000);
+        prop_assert_eq!(batch.samples, 1);
+        prop_assert!(!batch.dropped.contains_key(&DropReason::Malformed), "{}", text);
+        for line in &batch.lines {
+            prop_assert_eq!(judge(line), Ok(()), "{}", line);
+        }
+    }
 }

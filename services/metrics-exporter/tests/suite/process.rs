@@ -8,10 +8,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{endpoint::Endpoint, opentsdb::OpenTsdb, service::free_address};
+use crate::{
+    endpoint::Endpoint,
+    opentsdb::{OpenTsdb, PATIENCE},
+    service::free_address,
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_moka-metrics-exporter");
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn help_is_the_documented_one() {

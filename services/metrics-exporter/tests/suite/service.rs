@@ -1,6 +1,9 @@
 //! The exporter within the test, started as the binary does it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use clap::Parser;
 use moka_metrics_exporter::{Config, SERVICE, start};
@@ -10,6 +13,9 @@ use moka_proto::metrics::v1::{
     metrics_service_client::MetricsServiceClient,
 };
 use moka_rpc::{Channel, ClientOptions, client};
+use tokio::time::{sleep, timeout};
+
+use crate::opentsdb::PATIENCE;
 
 pub(crate) struct Service {
     pub(crate) context: ProcessContext,
@@ -66,6 +72,22 @@ impl Service {
             .into_inner()
             .sink
             .unwrap()
+    }
+
+    /// Asks for the sink until it is as the test wants it.
+    pub(crate) async fn until_sink(&mut self, holds: impl Fn(&Sink) -> bool) -> Sink {
+        let asking = async {
+            loop {
+                let sink = self.sink().await;
+                if holds(&sink) {
+                    return sink;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, asking)
+            .await
+            .expect("the sink becomes what the test waits for")
     }
 
     pub(crate) async fn targets(&mut self) -> ListTargetsResponse {

@@ -5,6 +5,7 @@ use moka_proto::scheduling::v1::{ListQueuesRequest, ListQueuesResponse};
 use moka_rpc::{Fingerprint, Page};
 
 use super::{Api, convert};
+use crate::error;
 
 /// Stands between cluster and path in a page's key; neither has it.
 const SEPARATOR: char = ' ';
@@ -40,9 +41,16 @@ impl Api {
         let size = usize::try_from(page.size).unwrap_or(usize::MAX);
 
         let fleet = self.fleet();
-        let mut rest = fleet
-            .clusters()
-            .filter(|(name, _)| cluster.is_empty() || cluster == *name)
+        let asked = || {
+            let clusters = fleet.clusters();
+            clusters.filter(|(name, _)| cluster.is_empty() || cluster == *name)
+        };
+        if asked().all(|(_, observation)| observation.snapshot.is_none()) {
+            // An empty list would say that there are no queues.
+            let failing = asked().any(|(_, observation)| observation.failing);
+            return Err(error::of_unknown_trees(failing));
+        }
+        let mut rest = asked()
             .filter_map(|(name, observation)| {
                 Some((name, observation, observation.snapshot.as_ref()?))
             })

@@ -79,6 +79,39 @@ async fn a_queue_tells_its_inherited_limits_and_its_age() {
 }
 
 #[tokio::test]
+async fn queues_that_were_never_read_are_not_an_empty_list() {
+    let tasks = Tasks::default();
+    let (silent, good) = (
+        YuniKornStub::start(&tasks).await,
+        YuniKornStub::start(&tasks).await,
+    );
+    silent.fail(true);
+    let mut service = Service::start(&[("east", &silent), ("west", &good)]);
+    service.until_read("west").await;
+    service
+        .until(|fleet| fleet.get("east").unwrap().failing)
+        .await;
+    let all = service
+        .client
+        .list_queues(ListQueuesRequest::default())
+        .await
+        .unwrap();
+    assert!(
+        all.into_inner()
+            .queues
+            .iter()
+            .all(|queue| queue.cluster == "west")
+    );
+    let east = ListQueuesRequest {
+        cluster: "east".to_owned(),
+        ..ListQueuesRequest::default()
+    };
+    let error = error_of(&service.client.list_queues(east).await.unwrap_err());
+    assert_eq!(error.reason, ErrorReason::SchedulerUnavailable);
+    assert!(error.retry_after.is_some());
+}
+
+#[tokio::test]
 async fn clusters_that_are_not_ours_and_foreign_tokens_are_refused() {
     let tasks = Tasks::default();
     let stub = YuniKornStub::start(&tasks).await;

@@ -12,10 +12,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::yunikorn_stub::YuniKornStub;
+use crate::{service::PATIENCE, yunikorn_stub::YuniKornStub};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_moka-scheduler-adapter");
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")

@@ -19,9 +19,12 @@ use moka_scheduler_adapter::{
     poller::Poller,
     yunikorn::YuniKorn,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::yunikorn_stub::YuniKornStub;
+
+/// How long a test waits before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Service {
     pub(crate) client: SchedulingServiceClient<Channel>,
@@ -93,7 +96,10 @@ impl Service {
 
     /// Waits until the pollers have noted what the test is about.
     pub(crate) async fn until(&mut self, holds: impl FnMut(&Fleet) -> bool) {
-        self.fleet.wait_for(holds).await.unwrap();
+        let noted = timeout(PATIENCE, self.fleet.wait_for(holds)).await;
+        noted
+            .expect("the pollers note what the test waits for")
+            .unwrap();
     }
 
     pub(crate) async fn until_read(&mut self, cluster: &str) {

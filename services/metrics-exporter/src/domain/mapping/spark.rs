@@ -77,7 +77,10 @@ impl<'a> Lifted<'a> {
 /// What follows an id of any of Spark's cluster managers and the underscore after it.
 fn skip_application_id(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_prefix("spark_") {
-        // Kubernetes: 32 hexadecimal digits.
+        // Kubernetes: 32 hexadecimal digits, or a number when spark-submit did not choose the id.
+        if let Some(rest) = rest.strip_prefix("application_") {
+            return skip_number(rest);
+        }
         let (id, rest) = rest.split_once('_')?;
         return (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(rest);
     }
@@ -135,6 +138,7 @@ mod tests {
         let driver = "spark_driver_";
         for id in [
             "spark_0123456789abcdef0123456789abcdef",
+            "spark_application_1795177836604",
             "local_1795177836604",
             "app_20260102030405_0001",
             "application_1700000000000_0042",
