@@ -1,4 +1,264 @@
 //! The durable front door and the exactly-once launcher.
+//!
+//! The API layer accepts applications into a database and answers from it; the worker layer takes
+//! them from there into clusters and writes back what becomes of them. Neither waits for the other.
 
+pub mod api;
+pub mod client;
+pub mod cluster;
+pub mod config;
 pub mod domain;
+pub mod journal;
+pub mod launcher;
+pub mod metrics;
 pub mod store;
+pub mod workers;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use jiff::SignedDuration;
+use moka_core::{
+    ApplicationId,
+    entropy::{Entropy, SystemEntropy},
+};
+use moka_db::{Database, DatabaseMetrics, PoolOptions};
+use moka_process::{Exit, ProcessContext, ServiceInfo};
+use moka_proto::submission::v1::submission_service_server::SubmissionServiceServer;
+use moka_rpc::{ClientOptions, Server, ServerOptions, client as rpc_client};
+use tokio::sync::watch;
+
+use crate::{
+    api::{Api, WatchPace},
+    client::scheduling::{Scheduler, SchedulerClient},
+    cluster::SparkOperator,
+    config::{Access, ApplicationOptions, Cluster, Config, Role, WatchOptions, WorkerOptions},
+    domain::{
+        manifest::{ExporterSettings, ManifestSettings},
+        verdict::Patience,
+    },
+    journal::Journal,
+    launcher::Launcher,
+    metrics::Metrics,
+    store::{SqlStore, Store},
+    workers::{Pace, Workers, housekeeping, launch_lane, poll_queues},
+};
+
+/// What the binary says about itself.
+pub const SERVICE: ServiceInfo = ServiceInfo {
+    name: "submission",
+    version: env!("CARGO_PKG_VERSION"),
+    description: env!("CARGO_PKG_DESCRIPTION"),
+    default_admin_listen: "127.0.0.1:7501",
+};
+
+/// Largest request: far above the limits on its fields, so that those can name what is too large.
+const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// How often a watch looks for what other replicas wrote.
+const WATCH_POLL: Duration = Duration::from_millis(500);
+
+/// Opens what the service needs, starts its tasks and returns.
+///
+/// # Errors
+///
+/// When the configuration cannot be used or the database does not answer.
+pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()> {
+    let Config {
+        listen,
+        roles,
+        database_url,
+        scheduler_adapter_url,
+        applications,
+        workers,
+        watches,
+    } = config;
+    let listen = context.listen.check(listen).context(Exit::Configuration)?;
+    let scheduler = scheduler(&scheduler_adapter_url)?;
+    let store = open_store(&context, &database_url).await?;
+    let journal = Journal {
+        store: Arc::clone(&store),
+        metrics: context.metrics(Metrics::register),
+    };
+    let pace = pace(&applications, &workers, &watches);
+    context.tasks.spawn(
+        "housekeeping",
+        housekeeping(
+            journal.clone(),
+            context.readiness.condition("store"),
+            Arc::clone(&context.clock),
+            pace.clone(),
+            context.stop.clone(),
+        ),
+    );
+    if roles.contains(&Role::Worker) {
+        let workers = Workers {
+            store,
+            journal: journal.clone(),
+            scheduler: Arc::clone(&scheduler),
+            clusters: clusters(&applications, &workers).await?,
+            clock: Arc::clone(&context.clock),
+            entropy: Arc::new(SystemEntropy),
+            holder: holder(&context),
+            stop: context.stop.clone(),
+            pace,
+        };
+        start_workers(&context, workers);
+    }
+    if roles.contains(&Role::Api) {
+        let interval = Duration::from_secs(workers.queue_poll_seconds);
+        let queues = start_queue_poll(&context, scheduler, interval);
+        let pace = WatchPace {
+            poll: WATCH_POLL,
+            heartbeat: Duration::from_secs(watches.heartbeat_seconds),
+        };
+        serve(&context, listen, api(&context, journal, queues, pace))?;
+    }
+    Ok(())
+}
+
+/// The API layer over a store, for this binary and for tests that host it themselves.
+pub fn api(
+    context: &ProcessContext,
+    journal: Journal,
+    queues: watch::Receiver<Option<domain::queue_tree::QueueTree>>,
+    pace: WatchPace,
+) -> SubmissionServiceServer<Api> {
+    let api = Api {
+        store: Arc::clone(&journal.store),
+        journal,
+        queues,
+        clock: Arc::clone(&context.clock),
+        entropy: Arc::new(SystemEntropy),
+        watch: pace,
+        stop: context.stop.clone(),
+    };
+    SubmissionServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES)
+}
+
+fn serve(
+    context: &ProcessContext,
+    listen: std::net::SocketAddr,
+    api: SubmissionServiceServer<Api>,
+) -> anyhow::Result<()> {
+    let server = context
+        .metrics(|registry| Server::new(ServerOptions::default(), registry))
+        .add_service(api)
+        .with_reflection(moka_proto::DESCRIPTORS)
+        .bind(listen)
+        .context(Exit::Configuration)?;
+    tracing::info!(address = %server.local_address(), "gRPC port is open");
+    context.tasks.spawn("grpc", server.serve(context.stop.clone()));
+    Ok(())
+}
+
+fn start_workers(context: &ProcessContext, workers: Workers) {
+    for (name, launcher) in &workers.clusters {
+        workers.start_cluster(name, launcher, &context.tasks);
+    }
+    context.tasks.spawn("launch", launch_lane(workers));
+}
+
+fn start_queue_poll(
+    context: &ProcessContext,
+    scheduler: Arc<dyn Scheduler>,
+    interval: Duration,
+) -> watch::Receiver<Option<domain::queue_tree::QueueTree>> {
+    let (sender, queues) = watch::channel(None);
+    let poll = poll_queues(scheduler, sender, interval, context.stop.clone());
+    context.tasks.spawn("queues", poll);
+    queues
+}
+
+fn scheduler(url: &str) -> anyhow::Result<Arc<dyn Scheduler>> {
+    let options = ClientOptions {
+        user_agent: format!("moka-submission/{}", SERVICE.version),
+        ..ClientOptions::default()
+    };
+    let channel = rpc_client::connect(url, &options).context(Exit::Configuration)?;
+    Ok(Arc::new(SchedulerClient::new(channel)))
+}
+
+async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<dyn Store>> {
+    let options = PoolOptions {
+        metrics: context.metrics(DatabaseMetrics::register),
+        ..PoolOptions::default()
+    };
+    let exit = |error: &moka_db::Error| match error {
+        moka_db::Error::InvalidUrl { .. } | moka_db::Error::Migration { .. } => Exit::Configuration,
+        _ => Exit::Unavailable,
+    };
+    let opened = async {
+        let database = Database::connect(url, options).await?;
+        SqlStore::open(database, Arc::clone(&context.clock)).await
+    };
+    match opened.await {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => {
+            let exit = exit(&error);
+            Err(anyhow::Error::new(error).context("opening the database").context(exit))
+        }
+    }
+}
+
+async fn clusters(
+    applications: &ApplicationOptions,
+    workers: &WorkerOptions,
+) -> anyhow::Result<BTreeMap<String, Arc<dyn Launcher>>> {
+    let settings = ManifestSettings {
+        service_account: applications.spark_service_account.clone(),
+        image_pull_policy: applications.image_pull_policy.as_str().to_owned(),
+        event_log_host_path: applications.event_log_host_path.clone(),
+        exporter: applications.exporter_image.clone().map(|image| ExporterSettings {
+            image,
+            tsdb_port: applications.tsdb_port,
+        }),
+    };
+    let mut clusters = BTreeMap::<String, Arc<dyn Launcher>>::new();
+    for Cluster { name, access } in &applications.clusters {
+        let kubeconfig: Option<&Path> = match access {
+            Access::InCluster => None,
+            Access::Kubeconfig(path) => Some(path),
+        };
+        let client = moka_kube::client::connect(kubeconfig, None)
+            .await
+            .with_context(|| format!("connecting to cluster {name}"))
+            .context(Exit::Configuration)?;
+        let operator = SparkOperator::new(
+            client,
+            applications.application_namespace.clone(),
+            settings.clone(),
+            Duration::from_secs(workers.relist_seconds),
+        );
+        if clusters.insert(name.clone(), Arc::new(operator)).is_some() {
+            anyhow::bail!(anyhow::anyhow!("cluster {name} is named twice").context(Exit::Configuration));
+        }
+    }
+    Ok(clusters)
+}
+
+fn pace(
+    applications: &ApplicationOptions,
+    workers: &WorkerOptions,
+    watches: &WatchOptions,
+) -> Pace {
+    Pace {
+        namespace: applications.application_namespace.clone(),
+        with_sidecar: applications.exporter_image.is_some(),
+        launch_concurrency: workers.launch_concurrency.into(),
+        lease: Duration::from_secs(workers.lease_seconds),
+        reconcile: Duration::from_secs(workers.reconcile_seconds),
+        patience: Patience {
+            driver_appearance: SignedDuration::from_secs(workers.driver_appearance_seconds.into()),
+            image_pull: SignedDuration::from_secs(workers.image_pull_seconds.into()),
+        },
+        retention: Duration::from_secs(workers.retention_seconds.into()),
+        tombstone_retention: Duration::from_secs(workers.tombstone_retention_seconds.into()),
+        event_retention: Duration::from_secs(watches.event_retention_seconds.into()),
+    }
+}
+
+/// A name that no other process ever has.
+fn holder(context: &ProcessContext) -> String {
+    let entropy: &dyn Entropy = &SystemEntropy;
+    format!("submission-{}", ApplicationId::mint(&*context.clock, entropy))
+}

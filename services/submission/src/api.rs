@@ -1,0 +1,171 @@
+//! The gRPC surface: parses, calls, converts.
+
+mod cancel;
+mod convert;
+mod events;
+mod get;
+mod list;
+mod submit;
+mod watch;
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use futures::Stream;
+use moka_core::{ApplicationId, ErrorReason, PublicError, clock::Clock, entropy::Entropy};
+use moka_proto::submission::v1::{
+    CancelApplicationRequest, CancelApplicationResponse, GetApplicationRequest,
+    GetApplicationResponse, ListApplicationEventsRequest, ListApplicationEventsResponse,
+    ListApplicationsRequest, ListApplicationsResponse, SubmitApplicationRequest,
+    SubmitApplicationResponse, WatchApplicationsRequest, WatchApplicationsResponse,
+    submission_service_server::SubmissionService,
+};
+use moka_rpc::{status_of, until_stopped};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::queue_tree::QueueTree,
+    journal::Journal,
+    store::{self, Store},
+};
+
+/// The service.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Reads.
+    pub store: Arc<dyn Store>,
+    /// Writes transitions.
+    pub journal: Journal,
+    /// The last copy of the queue trees; `None` before the first.
+    pub queues: tokio::sync::watch::Receiver<Option<QueueTree>>,
+    /// Time of new ids.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of new ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// How watches behave.
+    pub watch: WatchPace,
+    /// Ends watches when the process drains.
+    pub stop: CancellationToken,
+}
+
+/// How often a watch that has nothing to tell does what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchPace {
+    /// Looks for what other replicas have written.
+    pub poll: Duration,
+    /// Tells its client that it is there.
+    pub heartbeat: Duration,
+}
+
+type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchApplicationsResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl SubmissionService for Api {
+    type WatchApplicationsStream = WatchStream;
+
+    async fn submit_application(
+        &self,
+        request: Request<SubmitApplicationRequest>,
+    ) -> Result<Response<SubmitApplicationResponse>, Status> {
+        answer(submit::submit(self, request.get_ref()).await)
+    }
+
+    async fn get_application(
+        &self,
+        request: Request<GetApplicationRequest>,
+    ) -> Result<Response<GetApplicationResponse>, Status> {
+        answer(get::get(self, request.get_ref()).await)
+    }
+
+    async fn list_applications(
+        &self,
+        request: Request<ListApplicationsRequest>,
+    ) -> Result<Response<ListApplicationsResponse>, Status> {
+        answer(list::list(self, request.into_inner()).await)
+    }
+
+    async fn watch_applications(
+        &self,
+        request: Request<WatchApplicationsRequest>,
+    ) -> Result<Response<WatchStream>, Status> {
+        let steps = watch::watch(self, request.into_inner()).await;
+        let stop = self.stop.clone();
+        answer(steps.map(|steps| Box::pin(until_stopped(steps, stop)) as WatchStream))
+    }
+
+    async fn list_application_events(
+        &self,
+        request: Request<ListApplicationEventsRequest>,
+    ) -> Result<Response<ListApplicationEventsResponse>, Status> {
+        answer(events::list(self, request.into_inner()).await)
+    }
+
+    async fn cancel_application(
+        &self,
+        request: Request<CancelApplicationRequest>,
+    ) -> Result<Response<CancelApplicationResponse>, Status> {
+        answer(cancel::cancel(self, request.get_ref()).await)
+    }
+}
+
+/// Why a call failed, before it is made public.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The caller's fault, or told as it is.
+    #[error(transparent)]
+    Public(#[from] PublicError),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let public = match error {
+            Error::Public(public) => public,
+            Error::Store(error) => {
+                let detail = chain(&error);
+                let public = PublicError::from(error);
+                match public.reason {
+                    ErrorReason::Internal => tracing::error!(error = detail, "a call failed"),
+                    ErrorReason::StoreUnavailable => {
+                        tracing::warn!(error = detail, "the database does not answer");
+                    }
+                    _ => {}
+                }
+                public
+            }
+        };
+        status_of(&public)
+    }
+}
+
+fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
+    Ok(Response::new(result?))
+}
+
+fn parse_id(text: &str) -> Result<ApplicationId, PublicError> {
+    text.parse().map_err(|error: moka_core::id::ParseApplicationIdError| {
+        let message = error.to_string();
+        PublicError::new(ErrorReason::InvalidField, message.clone())
+            .with_field("application_id", message)
+    })
+}
+
+fn not_found(id: ApplicationId) -> PublicError {
+    PublicError::new(
+        ErrorReason::ApplicationNotFound,
+        format!("there is no application {id}"),
+    )
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> impl fmt::Display + tracing::Value + use<> {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! `SubmitApplication`.
+
+use std::time::Duration;
+
+use moka_core::{ApplicationId, ErrorReason, PublicError};
+use moka_proto::submission::v1::{SubmitApplicationRequest, SubmitApplicationResponse};
+use tokio::time::Instant;
+
+use super::{Api, Error, convert};
+use crate::domain::{
+    application::Application, difference::first_difference, submission::Submission,
+};
+
+/// When the queue tree is not known yet, it will be after its next poll.
+const QUEUE_TREE_PAUSE: Duration = Duration::from_secs(2);
+
+pub(super) async fn submit(
+    api: &Api,
+    request: &SubmitApplicationRequest,
+) -> Result<SubmitApplicationResponse, Error> {
+    let began = Instant::now();
+    let submission = Submission::parse(request)?;
+    let Submission {
+        project,
+        idempotency_key,
+        try_number,
+        ..
+    } = &submission;
+    // A repeated request gets its answer whatever has become of the queue.
+    if let Some(earlier) = api.store.find(project, idempotency_key, *try_number).await? {
+        return repeated(&submission, &earlier);
+    }
+    check_queue(api, &submission.spec.queue)?;
+    let id = ApplicationId::mint(&*api.clock, &*api.entropy);
+    let submitted = api.journal.submit(id, &submission).await?;
+    if !submitted.created {
+        return repeated(&submission, &submitted.application);
+    }
+    api.journal.metrics.accepted(began.elapsed());
+    tracing::info!(
+        application.id = %id,
+        application.project = submission.project,
+        queue = submission.spec.queue,
+        "application accepted"
+    );
+    Ok(SubmitApplicationResponse {
+        application: Some(convert::application(submitted.application)),
+        created: true,
+    })
+}
+
+/// The same request gets the same application, another one a refusal that changes nothing.
+fn repeated(
+    submission: &Submission,
+    earlier: &Application,
+) -> Result<SubmitApplicationResponse, Error> {
+    let document = |submission: &Submission| serde_json::to_value(submission).unwrap_or_default();
+    match first_difference(&document(submission), &document(&earlier.submission)) {
+        None => Ok(SubmitApplicationResponse {
+            application: Some(convert::application(earlier.clone())),
+            created: false,
+        }),
+        Some(field) => {
+            let message = format!(
+                "application {} was submitted with the same key and try number and another {field}",
+                earlier.id
+            );
+            let error = PublicError::new(ErrorReason::IdempotencyConflict, message);
+            Err(error.with_field(field, "differs from the earlier request").into())
+        }
+    }
+}
+
+fn check_queue(api: &Api, path: &str) -> Result<(), PublicError> {
+    match &*api.queues.borrow() {
+        Some(tree) => tree.check(path),
+        None => {
+            let message = "the queues have not been read from the scheduler yet";
+            let error = PublicError::new(ErrorReason::QueueTreeUnknown, message);
+            Err(error.retry_after(QUEUE_TREE_PAUSE))
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `WatchApplications`: a snapshot, a mark, then every change, without gaps or repeats.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use futures::{Stream, stream};
+use moka_core::{ApplicationId, ErrorReason, PublicError};
+use moka_proto::submission::v1::{
+    ApplicationChange, Heartbeat, SnapshotEnd, WatchApplicationsRequest,
+    WatchApplicationsResponse, watch_applications_response::Step,
+};
+use moka_rpc::{Fingerprint, Page, Violations};
+use tokio::time::{Instant, timeout};
+use tonic::Status;
+
+use super::{Api, Error, WatchPace, convert, not_found, parse_id};
+use crate::store::{Change, ChangeFilter, ListQuery, Store};
+
+const SNAPSHOT_PAGE: u32 = 200;
+const CHANGES_PAGE: u32 = 500;
+
+/// Checks the request and opens the stream. Nothing is read ahead of the client: a slow one slows
+/// only its own watch.
+pub(super) async fn watch(
+    api: &Api,
+    mut request: WatchApplicationsRequest,
+) -> Result<impl Stream<Item = Result<WatchApplicationsResponse, Status>> + use<>, Error> {
+    let cursor = std::mem::take(&mut request.cursor);
+    // A page of one entry: only its token is used, as the cursor.
+    let position = Page::parse(1, &cursor, Fingerprint::of(&request)).or(Err(invalid_cursor()))?;
+    let filter = filter(api, &request).await?;
+    let written = api.store.written();
+    let horizon = api.store.changes(&filter, i64::MAX, 1).await?;
+    let phase = match &position.after {
+        None => Phase::Snapshot { after: None },
+        Some(text) => {
+            let after: i64 = text.parse().or(Err(invalid_cursor()))?;
+            if after < horizon.pruned_through {
+                return Err(expired_cursor().into());
+            }
+            if after > horizon.last {
+                return Err(invalid_cursor().into());
+            }
+            Phase::Tail { after }
+        }
+    };
+    let watch = Watch {
+        store: Arc::clone(&api.store),
+        pace: api.watch,
+        filter,
+        position,
+        // Changes since before the snapshot began may be in it or not.
+        begin: horizon.last,
+        in_snapshot: BTreeMap::new(),
+        phase,
+        ready: VecDeque::new(),
+        written,
+        heartbeat_at: Instant::now() + api.watch.heartbeat,
+    };
+    Ok(stream::try_unfold(watch, |mut watch| async move {
+        let step = watch.next().await?;
+        Ok(Some((step, watch)))
+    }))
+}
+
+async fn filter(api: &Api, request: &WatchApplicationsRequest) -> Result<ChangeFilter, Error> {
+    let mut filter = ChangeFilter::default();
+    if !request.application_id.is_empty() {
+        let id = parse_id(&request.application_id)?;
+        api.store.get(id).await?.ok_or_else(|| not_found(id))?;
+        filter.application_id = Some(id);
+    }
+    if !request.project.is_empty() {
+        let mut violations = Violations::new();
+        violations.dns_label("project", &request.project);
+        violations.into_result()?;
+        filter.project = Some(request.project.clone());
+    }
+    Ok(filter)
+}
+
+enum Phase {
+    Snapshot { after: Option<ApplicationId> },
+    Tail { after: i64 },
+}
+
+struct Watch {
+    store: Arc<dyn Store>,
+    pace: WatchPace,
+    filter: ChangeFilter,
+    position: Page,
+    begin: i64,
+    /// Versions in the snapshot that are newer than its begin: their changes were told already.
+    in_snapshot: BTreeMap<ApplicationId, i64>,
+    phase: Phase,
+    ready: VecDeque<WatchApplicationsResponse>,
+    written: tokio::sync::watch::Receiver<i64>,
+    heartbeat_at: Instant,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Result<WatchApplicationsResponse, Error> {
+        loop {
+            if let Some(step) = self.ready.pop_front() {
+                self.heartbeat_at = Instant::now() + self.pace.heartbeat;
+                return Ok(step);
+            }
+            self.phase = match self.phase {
+                Phase::Snapshot { after } => self.snapshot(after).await?,
+                Phase::Tail { after } => self.tail(after).await?,
+            };
+        }
+    }
+
+    async fn snapshot(&mut self, after: Option<ApplicationId>) -> Result<Phase, Error> {
+        let page = match self.filter.application_id {
+            Some(id) => self.store.get(id).await?.into_iter().collect(),
+            None => {
+                let query = ListQuery {
+                    projects: self.filter.project.iter().cloned().collect(),
+                    states: Vec::new(),
+                    after,
+                    limit: SNAPSHOT_PAGE,
+                };
+                self.store.list(&query).await?
+            }
+        };
+        let full = page.len() >= usize::try_from(SNAPSHOT_PAGE).unwrap_or(usize::MAX);
+        let last = page.last().map(|application| application.id);
+        for application in page {
+            let other_project = |project: &String| *project != application.submission.project;
+            if self.filter.project.as_ref().is_some_and(other_project) {
+                continue;
+            }
+            if application.version > self.begin {
+                self.in_snapshot.insert(application.id, application.version);
+            }
+            let step = Step::Snapshot(convert::application(application));
+            self.ready.push_back(self.response(step, None));
+        }
+        if full {
+            return Ok(Phase::Snapshot { after: last });
+        }
+        let end = self.response(Step::SnapshotEnd(SnapshotEnd {}), Some(self.begin));
+        self.ready.push_back(end);
+        Ok(Phase::Tail { after: self.begin })
+    }
+
+    async fn tail(&mut self, after: i64) -> Result<Phase, Error> {
+        // Marked as seen before reading, so that a write during the read wakes the next wait.
+        self.written.mark_unchanged();
+        let page = self.store.changes(&self.filter, after, CHANGES_PAGE).await?;
+        if after < page.pruned_through {
+            return Err(expired_cursor().into());
+        }
+        for change in page.changes {
+            if !self.was_in_snapshot(&change) {
+                let sequence = change.event.sequence;
+                let step = Step::Change(ApplicationChange {
+                    event: Some(convert::event(change.event)),
+                    application: Some(convert::application(change.application)),
+                });
+                self.ready.push_back(self.response(step, Some(sequence)));
+            }
+        }
+        let after = page.through;
+        if self.ready.is_empty() && after >= page.last {
+            self.wait(after).await;
+        }
+        Ok(Phase::Tail { after })
+    }
+
+    /// Waits for something new, at most until the next poll or heartbeat.
+    async fn wait(&mut self, after: i64) {
+        let until_heartbeat = self.heartbeat_at.saturating_duration_since(Instant::now());
+        if until_heartbeat.is_zero() {
+            let heartbeat = self.response(Step::Heartbeat(Heartbeat {}), Some(after));
+            self.ready.push_back(heartbeat);
+            return;
+        }
+        let patience = self.pace.poll.min(until_heartbeat);
+        // Either way the database is read again.
+        let _ = timeout(patience, self.written.changed()).await;
+    }
+
+    fn was_in_snapshot(&self, change: &Change) -> bool {
+        let version = self.in_snapshot.get(&change.event.application_id);
+        version.is_some_and(|version| change.event.sequence <= *version)
+    }
+
+    fn response(&self, step: Step, after: Option<i64>) -> WatchApplicationsResponse {
+        let cursor = after.map(|after| self.position.token_after(&after.to_string()));
+        WatchApplicationsResponse {
+            step: Some(step),
+            cursor: cursor.unwrap_or_default(),
+        }
+    }
+}
+
+fn invalid_cursor() -> PublicError {
+    PublicError::new(
+        ErrorReason::InvalidCursor,
+        "the cursor is damaged or was given for another watch; start from a snapshot",
+    )
+}
+
+fn expired_cursor() -> PublicError {
+    PublicError::new(
+        ErrorReason::CursorExpired,
+        "the events after this cursor are no longer kept; start from a snapshot",
+    )
+}

@@ -1,0 +1,293 @@
+//! Applications run by the Spark Operator.
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use async_trait::async_trait;
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::LogParams,
+    core::DynamicObject,
+};
+use moka_core::{AttemptName, labels};
+use moka_kube::{
+    WatchEvent, WatchOptions, calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod,
+    spark, watch,
+};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::log_tail;
+use crate::{
+    domain::{
+        application::{Application, Attempt},
+        manifest::{self, ManifestSettings},
+        observation::{DriverView, ObjectView, Observation, Owner},
+    },
+    launcher::{Created, Error, Fence, Launcher, Result, Sighting, Target},
+};
+
+/// Longest wait for one call. A create that takes longer is repeated, and adopts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const LOG_TAIL_LINES: i64 = 200;
+
+/// A cluster whose Spark Operator runs our applications.
+#[derive(Clone)]
+pub struct SparkOperator {
+    client: Client,
+    namespace: String,
+    settings: ManifestSettings,
+    relist_interval: Duration,
+}
+
+impl std::fmt::Debug for SparkOperator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SparkOperator")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SparkOperator {
+    /// A cluster behind a client. `namespace` is the one that is watched.
+    pub fn new(
+        client: Client,
+        namespace: String,
+        settings: ManifestSettings,
+        relist_interval: Duration,
+    ) -> Self {
+        Self {
+            client,
+            namespace,
+            settings,
+            relist_interval,
+        }
+    }
+
+    fn objects(&self, namespace: &str) -> Api<DynamicObject> {
+        spark::applications(self.client.clone(), namespace)
+    }
+
+    fn pods(&self, namespace: &str) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    async fn object(&self, target: &Target) -> Result<Option<DynamicObject>> {
+        let api = self.objects(&target.namespace);
+        within(calls::get(&api, &target.name.to_string())).await
+    }
+
+    async fn driver(&self, target: &Target) -> Result<Option<Pod>> {
+        let api = self.pods(&target.namespace);
+        within(calls::get(&api, &target.name.driver_pod())).await
+    }
+
+    /// Creates a document; `None` when something has its name.
+    async fn create_document(&self, namespace: &str, document: Value) -> Result<Option<String>> {
+        let object: DynamicObject = serde_json::from_value(document)
+            .map_err(|error| Error::Refused(format!("no document of Kubernetes: {error}")))?;
+        let api = self.objects(namespace);
+        let created = timeout(CALL_TIMEOUT, calls::create(&api, &object)).await;
+        match created.map_err(|_elapsed| silent())? {
+            Ok(created) => Ok(created.uid()),
+            Err(moka_kube::Error::AlreadyExists(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Launcher for SparkOperator {
+    async fn create(&self, application: &Application, attempt: &Attempt) -> Result<Created> {
+        let target = Target::of(application, attempt);
+        let document = manifest::spark_application(application, attempt, &self.settings);
+        if let Some(uid) = self.create_document(&target.namespace, document).await? {
+            return Ok(Created::New { uid });
+        }
+        match self.object(&target).await? {
+            None => Err(Error::Unavailable("the object went away meanwhile".to_owned())),
+            Some(object) => {
+                let view = view(&object, target.name);
+                Ok(match view.owner {
+                    Owner::Attempt => Created::Adopted { uid: view.uid },
+                    owner => Created::NameTaken(owner),
+                })
+            }
+        }
+    }
+
+    async fn fence(&self, target: &Target) -> Result<Fence> {
+        let tombstone = manifest::tombstone(target.name, &target.namespace);
+        if self.create_document(&target.namespace, tombstone).await?.is_some() {
+            return Ok(Fence::Tombstone);
+        }
+        match self.object(target).await? {
+            None => Err(Error::Unavailable("the object went away meanwhile".to_owned())),
+            Some(object) => {
+                let view = view(&object, target.name);
+                Ok(match view.owner {
+                    Owner::Attempt => Fence::Object { uid: view.uid },
+                    Owner::Tombstone => Fence::Tombstone,
+                    Owner::Stranger => Fence::Stranger,
+                })
+            }
+        }
+    }
+
+    async fn observe(&self, target: &Target) -> Result<Observation> {
+        let object = self.object(target).await?;
+        let driver = self.driver(target).await?;
+        Ok(Observation {
+            object: object.map(|object| view(&object, target.name)),
+            driver: driver
+                .filter(|pod| is_of(pod, target.name))
+                .map(|pod| DriverView::read(&document(&pod))),
+        })
+    }
+
+    async fn driver_log(&self, target: &Target) -> Result<String> {
+        let parameters = LogParams {
+            container: Some(labels::DRIVER_CONTAINER.to_owned()),
+            tail_lines: Some(LOG_TAIL_LINES),
+            ..LogParams::default()
+        };
+        let pods = self.pods(&target.namespace);
+        let name = target.name.driver_pod();
+        let read = async {
+            let log = pods.log_stream(&name, &parameters).await.map_err(moka_kube::Error::from)?;
+            let unreadable = |error: std::io::Error| moka_kube::Error::Unavailable(error.to_string());
+            log_tail::read(log).await.map_err(unreadable)
+        };
+        within(read).await
+    }
+
+    async fn stop(&self, target: &Target) -> Result<()> {
+        if let Some(object) = self.object(target).await?
+            && view(&object, target.name).owner == Owner::Attempt
+            && !spark::is_deleting(&object)
+        {
+            let api = self.objects(&target.namespace);
+            within(calls::delete(&api, &object)).await?;
+        }
+        // The operator deletes the driver with the object, but it may be away or have forgotten it.
+        if let Some(pod) = self.driver(target).await?
+            && is_of(&pod, target.name)
+            && pod.metadata.deletion_timestamp.is_none()
+        {
+            let api = self.pods(&target.namespace);
+            within(calls::delete(&api, &pod)).await?;
+        }
+        Ok(())
+    }
+
+    async fn release(&self, target: &Target) -> Result<u64> {
+        let mut removed = 0;
+        if let Some(pod) = self.driver(target).await?
+            && is_of(&pod, target.name)
+            && has_finalizer(pod.finalizers())
+        {
+            let api = self.pods(&target.namespace);
+            within(remove_finalizer(&api, &pod, labels::OUTCOME_FINALIZER)).await?;
+            removed += 1;
+        }
+        if let Some(object) = self.object(target).await?
+            && view(&object, target.name).owner != Owner::Stranger
+            && has_finalizer(object.finalizers())
+        {
+            let api = self.objects(&target.namespace);
+            within(remove_finalizer(&api, &object, labels::OUTCOME_FINALIZER)).await?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    async fn remove(&self, target: &Target) -> Result<()> {
+        if let Some(object) = self.object(target).await?
+            && view(&object, target.name).owner != Owner::Stranger
+        {
+            let api = self.objects(&target.namespace);
+            within(calls::delete(&api, &object)).await?;
+        }
+        Ok(())
+    }
+
+    fn sightings(&self) -> BoxStream<'static, Sighting> {
+        let options = |labels: String| WatchOptions {
+            relist_interval: Some(self.relist_interval),
+            ..WatchOptions::labels(labels)
+        };
+        let objects = watch(
+            self.objects(&self.namespace),
+            options(labels::APPLICATION_ID.to_owned()),
+        );
+        let drivers = watch(
+            self.pods(&self.namespace),
+            options(format!("{},spark-role=driver", labels::APPLICATION_ID)),
+        );
+        let objects = objects.flat_map(|event| sightings(event, |object| object.name_any().parse().ok()));
+        let drivers = drivers.flat_map(|event| sightings(event, |pod: &Pod| AttemptName::of_pod(&pod.name_any())));
+        stream::select(objects, drivers).boxed()
+    }
+}
+
+fn sightings<K>(
+    event: WatchEvent<K>,
+    name: impl Fn(&K) -> Option<AttemptName>,
+) -> stream::Iter<std::vec::IntoIter<Sighting>> {
+    let all: Vec<_> = match event {
+        WatchEvent::Snapshot(all) => {
+            let named = all.iter().filter_map(name).map(Sighting::Attempt);
+            std::iter::once(Sighting::Relisted).chain(named).collect()
+        }
+        WatchEvent::Applied(one) | WatchEvent::Deleted(one) => {
+            name(&one).map(Sighting::Attempt).into_iter().collect()
+        }
+        WatchEvent::Interrupted(error) => vec![Sighting::Interrupted {
+            reason: error.to_string(),
+        }],
+    };
+    stream::iter(all)
+}
+
+fn view(object: &DynamicObject, name: AttemptName) -> ObjectView {
+    ObjectView::read(&document(object), name)
+}
+
+/// What came from the API server as JSON is JSON again.
+fn document(object: &impl serde::Serialize) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+/// A pod's name alone is no proof: anybody may make a pod of that name.
+fn is_of(pod: &Pod, name: AttemptName) -> bool {
+    let id = name.application_id.to_string();
+    pod.labels().get(labels::APPLICATION_ID) == Some(&id)
+}
+
+fn has_finalizer(finalizers: &[String]) -> bool {
+    finalizers.iter().any(|one| one == labels::OUTCOME_FINALIZER)
+}
+
+async fn within<T>(
+    call: impl Future<Output = std::result::Result<T, moka_kube::Error>>,
+) -> Result<T> {
+    let answer = timeout(CALL_TIMEOUT, pin!(call)).await;
+    Ok(answer.map_err(|_elapsed| silent())??)
+}
+
+fn silent() -> Error {
+    Error::Unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))
+}
+
+impl From<moka_kube::Error> for Error {
+    fn from(error: moka_kube::Error) -> Self {
+        match error {
+            moka_kube::Error::Refused(message) => Self::Refused(message),
+            // A namespace or a kind that is missing is the platform's fault, and may come.
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A cluster as the workers use it, whatever runs Spark there.
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use moka_core::AttemptName;
+
+use crate::domain::{
+    application::{Application, Attempt},
+    observation::{Observation, Owner},
+};
+
+/// One cluster and the back end that runs applications in it. Every call may be repeated.
+#[async_trait]
+pub trait Launcher: std::fmt::Debug + Send + Sync {
+    /// Creates the attempt's object under its name, or finds who has the name.
+    async fn create(&self, application: &Application, attempt: &Attempt) -> Result<Created>;
+
+    /// Sees to it that no object of the attempt can be created any more, unless there is one.
+    async fn fence(&self, target: &Target) -> Result<Fence>;
+
+    /// Reads what there is of the attempt, from the API server itself.
+    async fn observe(&self, target: &Target) -> Result<Observation>;
+
+    /// The end of the driver's log; empty when there is none to be had.
+    async fn driver_log(&self, target: &Target) -> Result<String>;
+
+    /// Asks for the end of the object and the driver; finalizers keep both readable.
+    async fn stop(&self, target: &Target) -> Result<()>;
+
+    /// Removes our finalizers from the object and the driver. Returns how many.
+    async fn release(&self, target: &Target) -> Result<u64>;
+
+    /// Deletes the attempt's object, or the tombstone in its place.
+    async fn remove(&self, target: &Target) -> Result<()>;
+
+    /// Names the attempts of which something changed, for as long as it is polled.
+    fn sightings(&self) -> BoxStream<'static, Sighting>;
+}
+
+/// The attempt that a call is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub name: AttemptName,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its object's uid, once it is known.
+    pub uid: Option<String>,
+}
+
+impl Target {
+    /// The target of an attempt of an application.
+    pub fn of(application: &Application, attempt: &Attempt) -> Self {
+        Self {
+            name: AttemptName::new(application.id, attempt.number),
+            namespace: attempt.placement.namespace.clone(),
+            uid: attempt.uid.clone(),
+        }
+    }
+}
+
+/// What became of a create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// The object is new.
+    New {
+        /// Its uid.
+        uid: String,
+    },
+    /// The object was there already, and is the attempt's.
+    Adopted {
+        /// Its uid.
+        uid: String,
+    },
+    /// Something else has the name.
+    NameTaken(Owner),
+}
+
+/// What stands under an attempt's name after fencing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fence {
+    /// A tombstone: nothing was created, and nothing will be.
+    Tombstone,
+    /// The attempt's own object.
+    Object {
+        /// Its uid.
+        uid: String,
+    },
+    /// Somebody else's object.
+    Stranger,
+}
+
+/// Something that a watch saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sighting {
+    /// Something of this attempt is new, changed or gone.
+    Attempt(AttemptName),
+    /// Everything was listed anew: what is not named right after may be gone.
+    Relisted,
+    /// The watch was interrupted; it goes on by itself.
+    Interrupted {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a cluster did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// It may later. A write may have happened.
+    #[error("the cluster does not answer: {0}")]
+    Unavailable(String),
+    /// It would refuse again.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What a launcher's methods answer.
+pub type Result<T> = std::result::Result<T, Error>;

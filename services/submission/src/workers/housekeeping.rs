@@ -1,0 +1,53 @@
+//! What has to be done from time to time, whatever happens.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use moka_process::Condition;
+use tokio::time::Instant;
+
+use super::{Pace, pause};
+use crate::journal::Journal;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Counts live applications, tells whether the database answers, and forgets old events.
+pub async fn housekeeping(
+    journal: Journal,
+    store_answers: Condition,
+    clock: std::sync::Arc<dyn moka_core::clock::Clock>,
+    pace: Pace,
+    stop: tokio_util::sync::CancellationToken,
+) {
+    let mut prune_at = Instant::now();
+    loop {
+        let answers = journal.store.ping().await.is_ok();
+        store_answers.set(answers);
+        if answers {
+            match journal.store.live_counts().await {
+                Ok(counts) => journal.metrics.live(&counts),
+                Err(error) => tracing::warn!(%error, "live applications cannot be counted"),
+            }
+            if Instant::now() >= prune_at {
+                prune_at = Instant::now() + PRUNE_INTERVAL;
+                let kept = SignedDuration::try_from(pace.event_retention).unwrap_or(SignedDuration::MAX);
+                // A retention that reaches beyond the calendar keeps everything.
+                if let Ok(before) = clock.now().checked_sub(kept) {
+                    prune(&journal, before).await;
+                }
+            }
+        }
+        if !pause(&stop, INTERVAL).await {
+            return;
+        }
+    }
+}
+
+async fn prune(journal: &Journal, before: jiff::Timestamp) {
+    match journal.store.prune_events(before).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "old events forgotten"),
+        Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
+    }
+}

@@ -1,0 +1,179 @@
+//! The launch lane: from QUEUED to an object in a cluster, with at most one live driver per attempt.
+//!
+//! 1. A row is leased. 2. A place is asked for. 3. The intent is committed: cluster, queue, name.
+//! 4. The object is created under that name. 5. Its uid is committed. Killed between any two steps,
+//! the lease runs out and the step is repeated by whoever takes the row next: a repeated create
+//! finds the name taken by its own object and adopts it.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use moka_core::{AttemptName, ErrorReason};
+use tokio::time::Instant;
+
+use super::{STORE_PAUSE, Workers, backoff};
+use crate::{
+    client::scheduling::PlacementRequest,
+    domain::{
+        application::Application,
+        exit::{Exit, ExitCategory},
+        lifecycle::Happening,
+        observation::Owner,
+        sizing,
+        state::ApplicationState,
+    },
+    launcher::{self, Created},
+    store::{self, Launchable},
+};
+
+const ACTOR: &str = "launch";
+/// How often to look for rows that other replicas accepted or gave back.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Launches until the process stops, a bounded number at a time.
+pub async fn launch_lane(workers: Workers) {
+    let mut written = workers.store.written();
+    let mut running = FuturesUnordered::new();
+    loop {
+        written.mark_unchanged();
+        let free = workers.pace.launch_concurrency.saturating_sub(running.len());
+        if free > 0 && !workers.stop.is_cancelled() {
+            let limit = u32::try_from(free).unwrap_or(u32::MAX);
+            match workers.store.lease_launches(&workers.holder, workers.pace.lease, limit).await {
+                Ok(leased) => {
+                    let until = Instant::now() + workers.pace.lease;
+                    running.extend(leased.into_iter().map(|one| launch(&workers, one, until)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no applications to launch could be leased");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+        tokio::select! {
+            biased;
+            () = workers.stop.cancelled() => break,
+            Some(()) = running.next() => {}
+            _ = written.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+    // What was begun is finished: it is short, and costs less now than after the lease.
+    while running.next().await.is_some() {}
+}
+
+/// Why a launch did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("writing down a launch")]
+    Store(#[from] store::Error),
+    #[error("placing: {0}")]
+    Placement(#[from] moka_core::PublicError),
+    #[error(transparent)]
+    Cluster(#[from] launcher::Error),
+    #[error("cluster {0} is none of this process's")]
+    UnknownCluster(String),
+    #[error("the lease is almost over")]
+    LeaseEnds,
+}
+
+async fn launch(workers: &Workers, launchable: Launchable, until: Instant) {
+    let Launchable {
+        application,
+        failures,
+    } = launchable;
+    let id = application.id;
+    let Err(error) = steps(workers, application, until).await else {
+        return;
+    };
+    workers.journal.metrics.postponed_launch();
+    let pause = backoff::after(failures, &*workers.entropy);
+    tracing::warn!(
+        application.id = %id,
+        %error,
+        pause_seconds = pause.as_secs(),
+        "launch postponed"
+    );
+    if let Err(error) = workers.store.postpone_launch(id, &workers.holder, pause).await {
+        // The lease runs out by itself.
+        tracing::warn!(application.id = %id, %error, "a launch could not be given back");
+    }
+}
+
+async fn steps(workers: &Workers, application: Application, until: Instant) -> Result<(), Error> {
+    let application = match application.state {
+        ApplicationState::Queued | ApplicationState::RetryWait => {
+            place(workers, application).await?
+        }
+        _ => application,
+    };
+    // Cancelled meanwhile, or refused for good.
+    if application.state != ApplicationState::Launching {
+        return Ok(());
+    }
+    create(workers, &application, until).await
+}
+
+async fn place(workers: &Workers, application: Application) -> Result<Application, Error> {
+    let number = application.attempt().map_or(1, |attempt| attempt.number + 1);
+    let spec = &application.submission.spec;
+    let request = PlacementRequest {
+        attempt: AttemptName::new(application.id, number),
+        queue: spec.queue.clone(),
+        driver: sizing::driver_pod(spec, workers.pace.with_sidecar),
+        executor: sizing::executor_pod(spec),
+        executor_count: spec.executor.instances,
+        clusters: workers.clusters.keys().cloned().collect(),
+    };
+    let happening = match workers.scheduler.place(&request).await {
+        Ok(mut placement) => {
+            if !workers.clusters.contains_key(&placement.cluster) {
+                return Err(Error::UnknownCluster(placement.cluster));
+            }
+            placement.namespace = workers.pace.namespace.clone();
+            Happening::Placed(placement)
+        }
+        Err(error) => match error.reason {
+            ErrorReason::GangExceedsQueue | ErrorReason::UnknownQueue => {
+                let message = format!("{}: {error}", error.reason.as_str());
+                Happening::Refused(Exit::without_container(ExitCategory::Quota, message))
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    let recorded = workers.journal.record(application.id, None, &happening, ACTOR).await?;
+    Ok(recorded.map_or(application, |recorded| recorded.application))
+}
+
+async fn create(workers: &Workers, application: &Application, until: Instant) -> Result<(), Error> {
+    let Some(attempt) = application.attempt() else {
+        return Ok(());
+    };
+    let cluster = &attempt.placement.cluster;
+    let Some(launcher) = workers.clusters.get(cluster) else {
+        return Err(Error::UnknownCluster(cluster.clone()));
+    };
+    // Not the guarantee, which the name is, but it keeps a slow worker from being one of two.
+    if Instant::now() + workers.pace.lease / 2 > until {
+        return Err(Error::LeaseEnds);
+    }
+    let happening = match launcher.create(application, attempt).await {
+        Ok(Created::New { uid }) => Happening::Created { uid },
+        Ok(Created::Adopted { uid }) => {
+            workers.journal.metrics.adopted();
+            Happening::Created { uid }
+        }
+        Ok(Created::NameTaken(owner)) => refused(match owner {
+            Owner::Tombstone => "a tombstone has the attempt's name",
+            Owner::Attempt | Owner::Stranger => "another object has the attempt's name",
+        }),
+        Err(launcher::Error::Refused(message)) => refused(&message),
+        Err(error @ launcher::Error::Unavailable(_)) => return Err(error.into()),
+    };
+    workers.journal.record(application.id, Some(attempt.number), &happening, ACTOR).await?;
+    Ok(())
+}
+
+fn refused(message: &str) -> Happening {
+    Happening::Refused(Exit::without_container(ExitCategory::LaunchRefused, message))
+}
