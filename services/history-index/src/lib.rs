@@ -1,5 +1,133 @@
 //! Indexes event logs once and answers what happened in any application.
+//!
+//! [`follower`] learns from submission which attempts exist, [`indexer`] reads their assembled
+//! event logs through [`domain`] into [`store`], and [`api`] answers from there.
 #![warn(missing_docs, clippy::future_not_send)]
 
+pub mod api;
+pub mod config;
 pub mod domain;
+pub mod error;
+pub mod follower;
+pub mod indexer;
+pub mod metrics;
 pub mod store;
+pub mod submission;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use moka_db::{DatabaseMetrics, PoolOptions};
+use moka_process::{Exit, ProcessContext, ServiceInfo};
+use moka_proto::history::v1::history_service_server::HistoryServiceServer;
+use moka_rpc::{ClientOptions, Server, ServerOptions, client};
+use tokio::net::TcpListener;
+
+pub use self::config::Config;
+use self::{
+    api::{HistoryApi, rest},
+    follower::Follower,
+    indexer::Indexer,
+    metrics::Metrics,
+    store::Store,
+    submission::Submission,
+};
+
+/// What the binary says of itself.
+pub const SERVICE: ServiceInfo = ServiceInfo {
+    name: "history-index",
+    version: env!("CARGO_PKG_VERSION"),
+    description: env!("CARGO_PKG_DESCRIPTION"),
+    default_admin_listen: "127.0.0.1:7504",
+};
+
+/// Opens everything and spawns the work.
+///
+/// # Errors
+/// When an option cannot be used, or the database or the object store cannot be opened.
+pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()> {
+    let (poll_interval, abandon_after) = (config.poll_interval(), config.abandon_after());
+    let Config {
+        listen,
+        rest_listen,
+        database_url,
+        objects_url,
+        submission_url,
+        ..
+    } = config;
+    let listen = context.listen.check(listen).context(Exit::Configuration)?;
+    let rest_listen = context
+        .listen
+        .check(rest_listen)
+        .context(Exit::Configuration)?;
+    let client_options = ClientOptions {
+        user_agent: format!("moka-history-index/{}", SERVICE.version),
+        ..ClientOptions::default()
+    };
+    let channel = client::connect(&submission_url, &client_options).context(Exit::Configuration)?;
+    let metrics = context.metrics(Metrics::register);
+    let pool_options = PoolOptions {
+        metrics: context.metrics(DatabaseMetrics::register),
+        ..PoolOptions::default()
+    };
+    let store = Store::open(&database_url, pool_options)
+        .await
+        .context("opening the database")
+        .context(Exit::Unavailable)?;
+    let objects = moka_objects::open(&objects_url)
+        .await
+        .context("opening the object store")
+        .context(Exit::Configuration)?;
+
+    let follower = Follower {
+        store: store.clone(),
+        submission: Submission::new(channel),
+        metrics: metrics.clone(),
+    };
+    context
+        .tasks
+        .spawn("follower", follower.run(context.stop.clone()));
+    let indexer = Indexer {
+        store: store.clone(),
+        objects,
+        clock: Arc::clone(&context.clock),
+        metrics,
+        poll_interval,
+        abandon_after,
+    };
+    context
+        .tasks
+        .spawn("indexer", indexer.run(context.stop.clone()));
+
+    let api = HistoryApi {
+        store: store.clone(),
+        clock: Arc::clone(&context.clock),
+    };
+    let server = context
+        .metrics(|registry| Server::new(ServerOptions::default(), registry))
+        .add_service(HistoryServiceServer::new(api))
+        .with_reflection(moka_proto::DESCRIPTORS)
+        .bind(listen)
+        .context(Exit::Configuration)?;
+    tracing::info!(address = %server.local_address(), "gRPC port is open");
+    context
+        .tasks
+        .spawn("grpc", server.serve(context.stop.clone()));
+
+    let listener = TcpListener::bind(rest_listen)
+        .await
+        .with_context(|| format!("binding the REST port {rest_listen}"))
+        .context(Exit::Configuration)?;
+    tracing::info!(address = %listener.local_addr()?, "REST port is open");
+    let router = rest::router(rest::Rest {
+        store,
+        clock: Arc::clone(&context.clock),
+    });
+    let stop = context.stop.clone();
+    context.tasks.spawn("rest", async move {
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+    });
+    Ok(())
+}

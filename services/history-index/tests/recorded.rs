@@ -9,7 +9,11 @@ use serde_json::Value;
 use self::support::Corpus;
 
 /// Applications whose logs have a codec that is not read yet.
-const UNSUPPORTED: [&str; 3] = ["local-1795182461351", "local-1795182468747", "local-1795182476103"];
+const UNSUPPORTED: [&str; 3] = [
+    "local-1795182461351",
+    "local-1795182468747",
+    "local-1795182476103",
+];
 
 #[test]
 fn recorded_applications_are_answered_as_by_the_history_server() {
@@ -34,8 +38,15 @@ fn logs_of_other_codecs_say_which() {
     let corpus = Corpus::unpack();
     for (id, paths) in corpus.logs() {
         let layout = layout(&id, &paths);
-        let expected = UNSUPPORTED.iter().zip(["lz4", "snappy", "lzf"]).find(|(one, _)| **one == id);
-        assert_eq!(layout.unsupported_codec(), expected.map(|(_, codec)| codec), "{id}");
+        let expected = UNSUPPORTED
+            .iter()
+            .zip(["lz4", "snappy", "lzf"])
+            .find(|(one, _)| **one == id);
+        assert_eq!(
+            layout.unsupported_codec(),
+            expected.map(|(_, codec)| codec),
+            "{id}"
+        );
     }
 }
 
@@ -75,7 +86,9 @@ fn lines_in_any_order_give_the_same_answers() {
     // A fixed shuffle: 7919 is prime to the number of lines.
     let count = lines.len();
     assert_ne!(count % 7919, 0);
-    let shuffled: Vec<_> = (0..count).map(|place| lines[place * 7919 % count]).collect();
+    let shuffled: Vec<_> = (0..count)
+        .map(|place| lines[place * 7919 % count])
+        .collect();
     assert_eq!(fold_lines(&shuffled), in_order);
 }
 
@@ -102,7 +115,11 @@ fn read(corpus: &Corpus, id: &str, paths: &[String], piece_bytes: usize) -> Snap
             reader.close(&chunk.name);
         }
     }
-    assert!(!reader.tally().is_incomplete(), "{id}: {:?}", reader.tally());
+    assert!(
+        !reader.tally().is_incomplete(),
+        "{id}: {:?}",
+        reader.tally()
+    );
     assert_eq!(reader.tally().unknown_event_count, 0, "{id}");
     reader.fold().snapshot()
 }
@@ -135,7 +152,10 @@ fn compare<T: Serialize>(corpus: &Corpus, id: &str, list: &str, ours: impl Itera
             }
             assert_eq!(ours.get(name), Some(value), "{id}/{list}[{place}].{name}");
         }
-        let extra: Vec<_> = ours.keys().filter(|name| !theirs.contains_key(*name)).collect();
+        let extra: Vec<_> = ours
+            .keys()
+            .filter(|name| !theirs.contains_key(*name))
+            .collect();
         assert!(extra.is_empty(), "{id}/{list}[{place}] has {extra:?}");
     }
 }

@@ -6,7 +6,9 @@ use moka_history_index::store::conformance;
 async fn catalogue_conforms_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("history.sqlite");
-    conformance::run(&format!("sqlite:{}", path.display())).await.unwrap();
+    conformance::run(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

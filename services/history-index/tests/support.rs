@@ -19,7 +19,8 @@ impl Corpus {
         let directory = tempfile::tempdir().unwrap();
         for name in ["logs", "shs-rest"] {
             let path = archives().join(format!("{name}.tar.zst"));
-            let file = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let file =
+                File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let tar = zstd::Decoder::new(file).unwrap();
             tar::Archive::new(tar).unpack(directory.path()).unwrap();
         }
@@ -48,7 +49,11 @@ impl Corpus {
 
     /// An answer of the History Server, such as `local-1/jobs`.
     pub fn answer(&self, path: &str) -> Value {
-        let file = self.directory.path().join("shs-rest").join(format!("{path}.json"));
+        let file = self
+            .directory
+            .path()
+            .join("shs-rest")
+            .join(format!("{path}.json"));
         serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
     }
 }
@@ -63,7 +68,12 @@ fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, Vec<u8>>)
         if path.is_dir() {
             collect(root, &path, files);
         } else {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
             files.insert(name, fs::read(&path).unwrap());
         }
     }

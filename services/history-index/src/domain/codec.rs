@@ -14,7 +14,8 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// The codec of a file, by its name without `.compact` and `.inprogress`. Spark's own names have no other dot.
+    /// The codec of a file, by its name without `.compact` and `.inprogress`. Spark's own names
+    /// have no other dot.
     pub fn of_name(name: &str) -> Self {
         match name.rsplit_once('.') {
             None => Self::Plain,
@@ -59,7 +60,11 @@ impl Decompressor {
     }
 
     /// Hands what `piece` decompresses to on to `sink`.
-    pub(crate) fn feed(&mut self, piece: &[u8], sink: &mut impl FnMut(&[u8])) -> Result<(), Damaged> {
+    pub(crate) fn feed(
+        &mut self,
+        piece: &[u8],
+        sink: &mut impl FnMut(&[u8]),
+    ) -> Result<(), Damaged> {
         let state = match self {
             Self::Plain => {
                 sink(piece);
@@ -67,7 +72,11 @@ impl Decompressor {
             }
             Self::Zstd(state) => state,
         };
-        let ZstdState { decoder, is_inside_frame, output } = &mut **state;
+        let ZstdState {
+            decoder,
+            is_inside_frame,
+            output,
+        } = &mut **state;
         let mut input = InBuffer::around(piece);
         loop {
             let mut buffer = OutBuffer::around(output.as_mut_slice());
@@ -109,7 +118,10 @@ mod tests {
     use super::*;
 
     fn frames(parts: &[Vec<u8>]) -> Vec<u8> {
-        parts.iter().flat_map(|part| zstd::encode_all(part.as_slice(), 3).unwrap()).collect()
+        parts
+            .iter()
+            .flat_map(|part| zstd::encode_all(part.as_slice(), 3).unwrap())
+            .collect()
     }
 
     proptest! {
@@ -141,9 +153,13 @@ mod tests {
         let mut decompressor = Decompressor::new(&Codec::Zstd).unwrap().unwrap();
         let mut length = 0;
         let (head, tail) = compressed.split_at(compressed.len() - 1);
-        decompressor.feed(head, &mut |bytes| length += bytes.len()).unwrap();
+        decompressor
+            .feed(head, &mut |bytes| length += bytes.len())
+            .unwrap();
         assert!(decompressor.is_cut());
-        decompressor.feed(tail, &mut |bytes| length += bytes.len()).unwrap();
+        decompressor
+            .feed(tail, &mut |bytes| length += bytes.len())
+            .unwrap();
         assert!(!decompressor.is_cut());
         assert_eq!(length, large.len());
     }

@@ -1,5 +1,5 @@
-//! One line of an event log, typed. Strings are borrowed from the line where they have no escapes, and what
-//! is not folded (accumulables, stack traces) is skipped without being built.
+//! One line of an event log, typed. Strings are borrowed from the line where they have no escapes,
+//! and what is not folded (accumulables, stack traces) is skipped without being built.
 
 pub mod executor;
 pub mod job;
@@ -155,7 +155,10 @@ pub fn parse(line: &[u8]) -> Result<Event<'_>, serde_json::Error> {
 
 fn exclusion(line: &[u8], excluded: bool) -> Result<Event<'_>, serde_json::Error> {
     let exclusion = read::<ExecutorExclusion<'_>>(line)?;
-    Ok(Event::ExecutorExclusion(ExecutorExclusion { excluded, ..exclusion }))
+    Ok(Event::ExecutorExclusion(ExecutorExclusion {
+        excluded,
+        ..exclusion
+    }))
 }
 
 fn read<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, serde_json::Error> {

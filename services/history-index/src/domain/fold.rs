@@ -1,9 +1,10 @@
 //! Facts of one application attempt, from its events in any order and any number of times.
 //!
-//! Every fact has a key that Spark gives it: the job, (stage, attempt), (stage, attempt, task), the executor,
-//! (executor, block). The first statement of a fact counts and a repetition changes nothing, so a chunk that is read
-//! twice does no harm. Spark History Server, in contrast, adds up whatever it reads. Memory grows with the number of
-//! facts, a few bytes a task, and not with the bytes of the log.
+//! Every fact has a key that Spark gives it: the job, (stage, attempt), (stage, attempt, task), the
+//! executor, (executor, block). The first statement of a fact counts and a repetition changes
+//! nothing, so a chunk that is read twice does no harm. Spark History Server, in contrast, adds up
+//! whatever it reads. Memory grows with the number of facts, a few bytes a task, and not with the
+//! bytes of the log.
 
 mod application;
 mod blocks;
@@ -17,7 +18,9 @@ mod tasks;
 
 use std::collections::BTreeMap;
 
-use self::{application::ApplicationFacts, executors::ExecutorFacts, jobs::JobFacts, stages::StageFacts};
+use self::{
+    application::ApplicationFacts, executors::ExecutorFacts, jobs::JobFacts, stages::StageFacts,
+};
 use super::{
     event::{Event, TaskEnd, TaskStart},
     model::{Application, Counts, Executor, Job, JobStatus, Stage, StageStatus},
@@ -73,7 +76,8 @@ impl Fold {
             Event::ExecutorAdded(event) => self.executor(&event.executor_id).added(event),
             Event::ExecutorRemoved(event) => self.executor(&event.executor_id).removed(event),
             Event::BlockManagerAdded(event) => {
-                self.executor(&event.id.executor_id).block_manager_added(event);
+                self.executor(&event.id.executor_id)
+                    .block_manager_added(event);
             }
             Event::BlockUpdated(event) => {
                 let amid_news = self.amid_news;
@@ -92,7 +96,8 @@ impl Fold {
             Event::JobStart(event) => {
                 self.jobs.entry(event.job_id).or_default().start(event);
                 for info in &event.stage_infos {
-                    self.stage((info.stage_id, info.attempt)).named(event.job_id, info);
+                    self.stage((info.stage_id, info.attempt))
+                        .named(event.job_id, info);
                 }
             }
             Event::JobEnd(event) => self.jobs.entry(event.job_id).or_default().end(event),
@@ -122,19 +127,28 @@ impl Fold {
 
     fn executor(&mut self, id: &str) -> &mut ExecutorFacts {
         if !self.executors.contains_key(id) {
-            self.executors.insert(id.to_owned(), ExecutorFacts::default());
+            self.executors
+                .insert(id.to_owned(), ExecutorFacts::default());
         }
-        self.executors.get_mut(id).expect("it was inserted if it was not there")
+        self.executors
+            .get_mut(id)
+            .expect("it was inserted if it was not there")
     }
 
     fn task_start(&mut self, event: &TaskStart<'_>) {
-        let news = self.stage((event.stage_id, event.stage_attempt)).task_start(&event.info);
+        let news = self
+            .stage((event.stage_id, event.stage_attempt))
+            .task_start(&event.info);
         self.amid_news = news.is_news;
-        self.executor(&event.info.executor_id).tasks.record_start(news);
+        self.executor(&event.info.executor_id)
+            .tasks
+            .record_start(news);
     }
 
     fn task_end(&mut self, event: &TaskEnd<'_>) {
-        let news = self.stage((event.stage_id, event.stage_attempt)).task_end(event);
+        let news = self
+            .stage((event.stage_id, event.stage_attempt))
+            .task_end(event);
         self.amid_news = news.is_news;
         let executor = self.executor(&event.info.executor_id);
         executor.tasks.record_end(news, event);
@@ -167,15 +181,23 @@ impl Fold {
         let executors: Vec<_> = self
             .executors
             .iter()
-            .filter_map(|(id, facts)| facts.view(id, &self.task_cpus, &self.application, &self.stages))
+            .filter_map(|(id, facts)| {
+                facts.view(id, &self.task_cpus, &self.application, &self.stages)
+            })
             .collect();
         let counts = self.counts(&jobs, &stages, &executors);
-        Snapshot { application: self.application.view(counts), jobs, stages, executors }
+        Snapshot {
+            application: self.application.view(counts),
+            jobs,
+            stages,
+            executors,
+        }
     }
 
     fn counts(&self, jobs: &[Job], stages: &[Stage], executors: &[Executor]) -> Counts {
         let jobs_in = |status| count(jobs.iter().filter(|job| job.status == status).count());
-        let stages_in = |status| count(stages.iter().filter(|stage| stage.status == status).count());
+        let stages_in =
+            |status| count(stages.iter().filter(|stage| stage.status == status).count());
         Counts {
             jobs: count(jobs.len()),
             succeeded_jobs: jobs_in(JobStatus::Succeeded),
@@ -184,9 +206,22 @@ impl Fold {
             completed_stages: stages_in(StageStatus::Complete),
             failed_stages: stages_in(StageStatus::Failed),
             skipped_stages: stages_in(StageStatus::Skipped),
-            tasks: self.stages.values().map(|stage| i64::from(stage.tasks.ended())).sum(),
-            failed_tasks: self.stages.values().map(|stage| i64::from(stage.tasks.failed)).sum(),
-            executors: count(executors.iter().filter(|e| e.id != Executor::DRIVER).count()),
+            tasks: self
+                .stages
+                .values()
+                .map(|stage| i64::from(stage.tasks.ended()))
+                .sum(),
+            failed_tasks: self
+                .stages
+                .values()
+                .map(|stage| i64::from(stage.tasks.failed))
+                .sum(),
+            executors: count(
+                executors
+                    .iter()
+                    .filter(|e| e.id != Executor::DRIVER)
+                    .count(),
+            ),
         }
     }
 }

@@ -34,7 +34,11 @@ pub fn sanitised(spark_application_id: &str) -> String {
         '.' | '$' | '{' | '}' | '\'' | '"' => '_',
         other => other,
     };
-    spark_application_id.chars().map(replace).collect::<String>().to_lowercase()
+    spark_application_id
+        .chars()
+        .map(replace)
+        .collect::<String>()
+        .to_lowercase()
 }
 
 /// The directory of a rolling log (v2), with a `/` at its end.
@@ -43,8 +47,8 @@ pub fn rolling_directory(spark_application_id: &str) -> String {
 }
 
 impl Layout {
-    /// Reads the names in a rolling log's directory; `None` when they are none, for want of events or of a status
-    /// marker. A compacted file stands for all before it.
+    /// Reads the names in a rolling log's directory; `None` when they are none, for want of events
+    /// or of a status marker. A compacted file stands for all before it.
     pub fn of_rolling<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let (mut has_status, mut is_finished) = (false, false);
         let mut chunks = Vec::new();
@@ -59,8 +63,15 @@ impl Layout {
         chunks.sort_by(|(a, a_compact), (b, b_compact)| {
             (a.index, a_compact, &a.name).cmp(&(b.index, b_compact, &b.name))
         });
-        let first = chunks.iter().rposition(|(_, is_compact)| *is_compact).unwrap_or(0);
-        let chunks: Vec<_> = chunks.into_iter().skip(first).map(|(chunk, _)| chunk).collect();
+        let first = chunks
+            .iter()
+            .rposition(|(_, is_compact)| *is_compact)
+            .unwrap_or(0);
+        let chunks: Vec<_> = chunks
+            .into_iter()
+            .skip(first)
+            .map(|(chunk, _)| chunk)
+            .collect();
         if chunks.is_empty() || !has_status {
             return None;
         }
@@ -68,10 +79,15 @@ impl Layout {
             .windows(2)
             .find(|pair| pair[1].index > pair[0].index + 1)
             .map(|pair| pair[0].index + 1);
-        Some(Self { chunks, is_finished, missing_index })
+        Some(Self {
+            chunks,
+            is_finished,
+            missing_index,
+        })
     }
 
-    /// Finds a single-file log (v1) of the application among `names`; a finished one goes before one in progress.
+    /// Finds a single-file log (v1) of the application among `names`; a finished one goes before
+    /// one in progress.
     pub fn of_single<'a>(
         spark_application_id: &str,
         names: impl IntoIterator<Item = &'a str>,
@@ -87,8 +103,16 @@ impl Layout {
             let is_ours = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             if is_ours && (found.is_none() || is_finished) {
                 let codec = Codec::of_name(whole);
-                let chunk = Chunk { index: 1, name: name.to_owned(), codec };
-                found = Some(Self { chunks: vec![chunk], is_finished, missing_index: None });
+                let chunk = Chunk {
+                    index: 1,
+                    name: name.to_owned(),
+                    codec,
+                };
+                found = Some(Self {
+                    chunks: vec![chunk],
+                    is_finished,
+                    missing_index: None,
+                });
             }
         }
         found
@@ -113,7 +137,14 @@ fn rolling_chunk(name: &str) -> Option<(Chunk, bool)> {
         None => (name, false),
     };
     let codec = Codec::of_name(plain);
-    Some((Chunk { index, name: name.to_owned(), codec }, is_compact))
+    Some((
+        Chunk {
+            index,
+            name: name.to_owned(),
+            codec,
+        },
+        is_compact,
+    ))
 }
 
 #[cfg(test)]
@@ -128,19 +159,46 @@ mod tests {
             let indices: Vec<_> = layout.chunks.iter().map(|chunk| chunk.index).collect();
             (indices, layout.is_finished, layout.missing_index)
         });
-        let expected = expected.map(|(indices, finished, missing)| (indices.to_vec(), finished, missing));
+        let expected =
+            expected.map(|(indices, finished, missing)| (indices.to_vec(), finished, missing));
         assert_eq!(found, expected, "{names:?}");
     }
 
     #[test]
     fn rolling_layouts_are_read_as_the_history_server_does() {
-        check(&["appstatus_a.inprogress", "events_1_a"], Some((&[1], false, None)));
-        check(&["appstatus_a", "events_10_a", "events_9_a"], Some((&[9, 10], true, None)));
-        check(&["appstatus_a", "appstatus_a.inprogress", "events_1"], Some((&[1], true, None)));
-        check(&["appstatus_a", "events_1_a", "events_4_a"], Some((&[1, 4], true, Some(2))));
+        check(
+            &["appstatus_a.inprogress", "events_1_a"],
+            Some((&[1], false, None)),
+        );
+        check(
+            &["appstatus_a", "events_10_a", "events_9_a"],
+            Some((&[9, 10], true, None)),
+        );
+        check(
+            &["appstatus_a", "appstatus_a.inprogress", "events_1"],
+            Some((&[1], true, None)),
+        );
+        check(
+            &["appstatus_a", "events_1_a", "events_4_a"],
+            Some((&[1, 4], true, Some(2))),
+        );
         check(&["events_1_a"], None);
-        check(&["appstatus_a", "moka_manifest.json", "events_x_a", ".events_1"], None);
-        let compacted = ["appstatus_a", "events_1_a", "events_2_a", "events_2_a.compact", "events_3_a"];
+        check(
+            &[
+                "appstatus_a",
+                "moka_manifest.json",
+                "events_x_a",
+                ".events_1",
+            ],
+            None,
+        );
+        let compacted = [
+            "appstatus_a",
+            "events_1_a",
+            "events_2_a",
+            "events_2_a.compact",
+            "events_3_a",
+        ];
         check(&compacted, Some((&[2, 3], true, None)));
     }
 
@@ -148,10 +206,16 @@ mod tests {
     fn single_files_of_other_applications_are_left_alone() {
         let names = ["local-1.zstd.inprogress", "local-10", "local-1.zstd"];
         let layout = Layout::of_single("local-1", names).unwrap();
-        assert_eq!((layout.chunks[0].name.as_str(), layout.is_finished), ("local-1.zstd", true));
+        assert_eq!(
+            (layout.chunks[0].name.as_str(), layout.is_finished),
+            ("local-1.zstd", true)
+        );
         assert_eq!(layout.chunks[0].codec, Codec::Zstd);
         let running = Layout::of_single("local-1", ["local-1.inprogress"]).unwrap();
-        assert_eq!((running.chunks[0].codec.clone(), running.is_finished), (Codec::Plain, false));
+        assert_eq!(
+            (running.chunks[0].codec.clone(), running.is_finished),
+            (Codec::Plain, false)
+        );
         assert_eq!(Layout::of_single("local-2", names), None);
     }
 

@@ -1,6 +1,7 @@
 //! Lines out of bytes that come in pieces.
 
-/// Longest line that is read, in bytes. SQL plans reach tens of megabytes; beyond that a log is damaged.
+/// Longest line that is read, in bytes. SQL plans reach tens of megabytes; beyond that a log is
+/// damaged.
 pub(crate) const LONGEST_LINE_BYTES: usize = 64 << 20;
 
 /// Cuts lines. A line that lies within one piece is handed on without a copy.

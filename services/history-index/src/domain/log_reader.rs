@@ -43,7 +43,9 @@ pub struct LogReader {
 enum ChunkState {
     Open(Box<OpenChunk>),
     /// Nothing more is read of it.
-    Closed { stored_bytes: u64 },
+    Closed {
+        stored_bytes: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -103,14 +105,24 @@ impl LogReader {
         if !self.chunks.contains_key(name) {
             let decompressor = Decompressor::new(codec).map_err(Error::Decompressor)?;
             let Some(decompressor) = decompressor else {
-                let Codec::Unsupported(extension) = codec else { return Ok(()) };
+                let Codec::Unsupported(extension) = codec else {
+                    return Ok(());
+                };
                 return Err(Error::UnsupportedCodec(extension.clone()));
             };
-            let chunk = OpenChunk { decompressor, lines: Lines::default(), stored_bytes: 0, is_damaged: false };
-            self.chunks.insert(name.to_owned(), ChunkState::Open(Box::new(chunk)));
+            let chunk = OpenChunk {
+                decompressor,
+                lines: Lines::default(),
+                stored_bytes: 0,
+                is_damaged: false,
+            };
+            self.chunks
+                .insert(name.to_owned(), ChunkState::Open(Box::new(chunk)));
             self.fold.begin_chunk();
         }
-        let Some(ChunkState::Open(chunk)) = self.chunks.get_mut(name) else { return Ok(()) };
+        let Some(ChunkState::Open(chunk)) = self.chunks.get_mut(name) else {
+            return Ok(());
+        };
         chunk.stored_bytes += piece.len() as u64;
         if chunk.is_damaged {
             return Ok(());
@@ -127,9 +139,12 @@ impl LogReader {
         Ok(())
     }
 
-    /// Ends a chunk: what was torn at its end will not be completed. A last line without a newline counts.
+    /// Ends a chunk: what was torn at its end will not be completed. A last line without a newline
+    /// counts.
     pub fn close(&mut self, name: &str) {
-        let Some(ChunkState::Open(chunk)) = self.chunks.get_mut(name) else { return };
+        let Some(ChunkState::Open(chunk)) = self.chunks.get_mut(name) else {
+            return;
+        };
         if !chunk.is_damaged && chunk.decompressor.is_cut() {
             self.tally.damaged_chunk_count += 1;
         }
@@ -138,7 +153,8 @@ impl LogReader {
             take_line(&mut self.fold, &mut self.tally, &Line::Whole(pending));
         }
         let stored_bytes = chunk.stored_bytes;
-        self.chunks.insert(name.to_owned(), ChunkState::Closed { stored_bytes });
+        self.chunks
+            .insert(name.to_owned(), ChunkState::Closed { stored_bytes });
     }
 }
 
@@ -167,21 +183,34 @@ mod tests {
     fn a_torn_last_line_waits_for_the_rest() {
         let mut reader = LogReader::default();
         let (head, tail) = END.split_at(20);
-        reader.feed("events_1_a", &Codec::Plain, format!("{START}\n{head}").as_bytes()).unwrap();
+        reader
+            .feed(
+                "events_1_a",
+                &Codec::Plain,
+                format!("{START}\n{head}").as_bytes(),
+            )
+            .unwrap();
         assert_eq!(reader.tally().event_count, 1);
         assert_eq!(reader.fold().snapshot().application.end_time, None);
-        reader.feed("events_1_a", &Codec::Plain, tail.as_bytes()).unwrap();
+        reader
+            .feed("events_1_a", &Codec::Plain, tail.as_bytes())
+            .unwrap();
         reader.close("events_1_a");
         let tally = reader.tally();
         assert_eq!((tally.event_count, tally.parse_error_count), (2, 0));
         assert!(reader.fold().snapshot().application.end_time.is_some());
-        assert_eq!(reader.stored_bytes("events_1_a"), (START.len() + 1 + END.len()) as u64);
+        assert_eq!(
+            reader.stored_bytes("events_1_a"),
+            (START.len() + 1 + END.len()) as u64
+        );
     }
 
     #[test]
     fn a_line_torn_for_good_is_an_error_and_is_counted() {
         let mut reader = LogReader::default();
-        reader.feed("events_1_a", &Codec::Plain, &START.as_bytes()[..30]).unwrap();
+        reader
+            .feed("events_1_a", &Codec::Plain, &START.as_bytes()[..30])
+            .unwrap();
         reader.close("events_1_a");
         assert!(reader.tally().is_incomplete());
         assert_eq!(reader.tally().event_count, 0);
@@ -191,7 +220,13 @@ mod tests {
     fn a_truncated_zstd_chunk_is_flagged_when_it_ends() {
         let compressed = zstd::encode_all(format!("{START}\n{END}\n").as_bytes(), 3).unwrap();
         let mut reader = LogReader::default();
-        reader.feed("events_1_a.zstd", &Codec::Zstd, &compressed[..compressed.len() - 4]).unwrap();
+        reader
+            .feed(
+                "events_1_a.zstd",
+                &Codec::Zstd,
+                &compressed[..compressed.len() - 4],
+            )
+            .unwrap();
         assert!(!reader.tally().is_incomplete());
         reader.close("events_1_a.zstd");
         assert_eq!(reader.tally().damaged_chunk_count, 1);
@@ -200,7 +235,9 @@ mod tests {
     #[test]
     fn an_unsupported_codec_is_refused_by_name() {
         let codec = Codec::Unsupported("lz4".to_owned());
-        let error = LogReader::default().feed("events_1_a.lz4", &codec, b"x").unwrap_err();
+        let error = LogReader::default()
+            .feed("events_1_a.lz4", &codec, b"x")
+            .unwrap_err();
         assert_eq!(error.to_string(), "codec lz4 is not supported");
     }
 }

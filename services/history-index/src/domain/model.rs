@@ -1,5 +1,5 @@
-//! What the index serves. Each type serialises to exactly what Spark History Server's REST API answers, and that
-//! text is also what the catalogue keeps.
+//! What the index serves. Each type serialises to exactly what Spark History Server's REST API
+//! answers, and that text is also what the catalogue keeps.
 
 mod application;
 mod executor;

@@ -15,10 +15,12 @@ pub struct ApplicationFilter {
     pub start_from: Option<SparkTime>,
     /// Not those that started after.
     pub start_to: Option<SparkTime>,
-    /// Not those that ended before. Those that run have no end, and are left out.
+    /// Not those that ended before.
     pub end_from: Option<SparkTime>,
     /// Not those that ended after.
     pub end_to: Option<SparkTime>,
+    /// Not those that have not ended.
+    pub without_running: bool,
 }
 
 impl Store {
@@ -53,8 +55,8 @@ impl Store {
             .await
     }
 
-    /// A page of attempts whose log is not settled, in the order of their keys. Those that ended before
-    /// `ended_from` (microseconds since the epoch) are given up.
+    /// A page of attempts whose log is not settled, in the order of their keys. Those that ended
+    /// before `ended_from` (microseconds since the epoch) are given up.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -89,8 +91,8 @@ impl Store {
             .await
     }
 
-    /// Applications whose log has been read, those that ended last first, then those that run; after the
-    /// given end and Spark id.
+    /// Applications whose log has been read, those that ended last first, then those that run;
+    /// after the given end and Spark id.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -107,15 +109,18 @@ impl Store {
                 let rows = sqlx::query(
                     "SELECT * FROM history_attempts
                      WHERE is_listed = 1 AND ($1 < 0 OR is_completed = $1)
-                        AND start_time >= $2 AND start_time <= $3 AND end_time >= $4 AND end_time <= $5
-                        AND (end_time < $6 OR (end_time = $6 AND spark_application_id < $7))
-                     ORDER BY end_time DESC, spark_application_id DESC LIMIT $8",
+                        AND start_time >= $2 AND start_time <= $3
+                        AND ((is_completed = 1 AND end_time >= $4 AND end_time <= $5)
+                            OR (is_completed = 0 AND $6 = 0))
+                        AND (end_time < $7 OR (end_time = $7 AND spark_application_id < $8))
+                     ORDER BY end_time DESC, spark_application_id DESC LIMIT $9",
                 )
                 .bind(filter.is_completed.map_or(-1, i64::from))
                 .bind(bound(filter.start_from, i64::MIN))
                 .bind(bound(filter.start_to, i64::MAX))
                 .bind(bound(filter.end_from, i64::MIN))
                 .bind(bound(filter.end_to, i64::MAX))
+                .bind(i64::from(filter.without_running))
                 .bind(end.0)
                 .bind(id.clone())
                 .bind(i64::from(limit))

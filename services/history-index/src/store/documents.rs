@@ -26,7 +26,10 @@ impl<T> Documents<T> {
 
 pub(super) fn job(document: &str, failure: String) -> Result<Job, moka_db::Error> {
     let job: Job = parse_document(document)?;
-    Ok(Job { failure: Some(failure).filter(|failure| !failure.is_empty()), ..job })
+    Ok(Job {
+        failure: Some(failure).filter(|failure| !failure.is_empty()),
+        ..job
+    })
 }
 
 pub(super) fn read<T: for<'a> Deserialize<'a>>(document: &str) -> Result<T, moka_db::Error> {

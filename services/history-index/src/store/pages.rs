@@ -30,9 +30,9 @@ impl Store {
                 .bind(i64::from(limit) + 1)
                 .fetch_all(&mut *tx)
                 .await?;
-                let jobs = rows.iter().map(|row| {
-                    documents::job(row.try_get("document")?, row.try_get("failure")?)
-                });
+                let jobs = rows
+                    .iter()
+                    .map(|row| documents::job(row.try_get("document")?, row.try_get("failure")?));
                 Ok::<_, Error>(Documents::cut(jobs.collect::<Result<_, Error>>()?, limit))
             })
             .await
@@ -58,8 +58,9 @@ impl Store {
         after: Option<(i32, i32)>,
         limit: u32,
     ) -> Result<Documents<Stage>, Error> {
-        let (stage_id, stage_attempt) =
-            after.map_or((i64::MIN, 0), |(id, attempt)| (i64::from(id), i64::from(attempt)));
+        let (stage_id, stage_attempt) = after.map_or((i64::MIN, 0), |(id, attempt)| {
+            (i64::from(id), i64::from(attempt))
+        });
         self.database
             .read("stages.list", async |mut tx| {
                 let rows = sqlx::query(
@@ -75,7 +76,9 @@ impl Store {
                 .bind(i64::from(limit) + 1)
                 .fetch_all(&mut *tx)
                 .await?;
-                let stages = rows.iter().map(|row| documents::read(row.try_get("document")?));
+                let stages = rows
+                    .iter()
+                    .map(|row| documents::read(row.try_get("document")?));
                 Ok::<_, Error>(Documents::cut(stages.collect::<Result<_, Error>>()?, limit))
             })
             .await
@@ -105,8 +108,13 @@ impl Store {
                 .bind(i64::from(limit) + 1)
                 .fetch_all(&mut *tx)
                 .await?;
-                let executors = rows.iter().map(|row| documents::read(row.try_get("document")?));
-                Ok::<_, Error>(Documents::cut(executors.collect::<Result<_, Error>>()?, limit))
+                let executors = rows
+                    .iter()
+                    .map(|row| documents::read(row.try_get("document")?));
+                Ok::<_, Error>(Documents::cut(
+                    executors.collect::<Result<_, Error>>()?,
+                    limit,
+                ))
             })
             .await
     }

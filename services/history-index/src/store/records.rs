@@ -180,7 +180,11 @@ impl AttemptRecord {
         let is_listed = row.try_get::<i64, _>("is_listed")? != 0;
         let summary = Summary {
             application: Application {
-                spark_application_id: if is_listed { spark_application_id.clone() } else { String::new() },
+                spark_application_id: if is_listed {
+                    spark_application_id.clone()
+                } else {
+                    String::new()
+                },
                 counts: document.counts(),
                 name: document.name,
                 user: document.user,
@@ -213,9 +217,14 @@ impl AttemptKey {
         let (Ok(application_id), Ok(attempt_number)) =
             (application_id.parse(), u32::try_from(attempt_number))
         else {
-            return Err(damaged(format!("no attempt: {application_id}, {attempt_number}")));
+            return Err(damaged(format!(
+                "no attempt: {application_id}, {attempt_number}"
+            )));
         };
-        Ok(Self { application_id, attempt_number })
+        Ok(Self {
+            application_id,
+            attempt_number,
+        })
     }
 }
 

@@ -41,13 +41,20 @@ pub enum Saved {
 }
 
 impl Store {
-    /// Writes an update: rows first, in batches, the summary last. Repeating it, whole or in part, and by whatever
-    /// replica, ends in the same rows.
+    /// Writes an update: rows first, in batches, the summary last. Repeating it, whole or in part,
+    /// and by whatever replica, ends in the same rows.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn save(&self, key: AttemptKey, update: &LogUpdate<'_>) -> Result<Saved, Error> {
-        let LogUpdate { jobs, stages, executors, summary, replaces_all, .. } = *update;
+        let LogUpdate {
+            jobs,
+            stages,
+            executors,
+            summary,
+            replaces_all,
+            ..
+        } = *update;
         let event_bytes = column(summary.event_bytes);
         if replaces_all {
             self.database
@@ -73,7 +80,9 @@ impl Store {
             }
         }
         self.database
-            .transaction("summary.save", async |mut tx| save_summary(&mut tx, key, update).await)
+            .transaction("summary.save", async |mut tx| {
+                save_summary(&mut tx, key, update).await
+            })
             .await
     }
 }
@@ -160,7 +169,11 @@ async fn save_stage(tx: &mut Connection, key: AttemptKey, stage: &Stage) -> Resu
     Ok(())
 }
 
-async fn save_executor(tx: &mut Connection, key: AttemptKey, executor: &Executor) -> Result<(), Error> {
+async fn save_executor(
+    tx: &mut Connection,
+    key: AttemptKey,
+    executor: &Executor,
+) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO history_executors
             (application_id, attempt_number, executor_id, is_active, document)
@@ -207,5 +220,9 @@ async fn save_summary(
     .bind(document_of(&SummaryDocument::of(application)))
     .execute(tx)
     .await?;
-    Ok(if written.rows_affected() == 0 { Saved::Behind } else { Saved::Done })
+    Ok(if written.rows_affected() == 0 {
+        Saved::Behind
+    } else {
+        Saved::Done
+    })
 }

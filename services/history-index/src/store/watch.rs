@@ -16,15 +16,17 @@ impl Store {
                 let row = sqlx::query("SELECT cursor FROM history_submission_watch WHERE id = 1")
                     .fetch_optional(&mut *tx)
                     .await?;
-                let cursor = row.map(|row| row.try_get::<String, _>("cursor")).transpose()?;
+                let cursor = row
+                    .map(|row| row.try_get::<String, _>("cursor"))
+                    .transpose()?;
                 Ok::<_, Error>(cursor.filter(|cursor| !cursor.is_empty()))
             })
             .await
     }
 
-    /// Writes down attempts and, in the same transaction, that everything up to `cursor` was dealt with. An empty
-    /// cursor asks for a snapshot next time; `None` leaves it as it is. What is known from a later version of
-    /// submission's record stays.
+    /// Writes down attempts and, in the same transaction, that everything up to `cursor` was dealt
+    /// with. An empty cursor asks for a snapshot next time; `None` leaves it as it is. What is
+    /// known from a later version of submission's record stays.
     ///
     /// # Errors
     /// When the database does not answer.

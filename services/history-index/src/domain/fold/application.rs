@@ -26,7 +26,8 @@ struct Start {
 
 impl ApplicationFacts {
     pub(super) fn log_start(&mut self, event: &LogStart<'_>) {
-        self.spark_version.get_or_insert_with(|| event.spark_version.to_string());
+        self.spark_version
+            .get_or_insert_with(|| event.spark_version.to_string());
     }
 
     pub(super) fn start(&mut self, event: &ApplicationStart<'_>) {
@@ -45,8 +46,13 @@ impl ApplicationFacts {
     }
 
     /// Where the driver's logs are; only the application's start tells.
-    pub(super) fn driver_logs(&self) -> Option<(&BTreeMap<String, String>, &BTreeMap<String, String>)> {
-        let start = self.start.as_ref().filter(|start| !start.driver_logs.is_empty())?;
+    pub(super) fn driver_logs(
+        &self,
+    ) -> Option<(&BTreeMap<String, String>, &BTreeMap<String, String>)> {
+        let start = self
+            .start
+            .as_ref()
+            .filter(|start| !start.driver_logs.is_empty())?;
         Some((&start.driver_logs, &start.driver_attributes))
     }
 

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::domain::event::executor::{BlockInfo, StorageLevel};
 
-/// What the History Server adds up of them. It counts a block that is announced twice two times, and so does this; but
-/// an announcement that was read twice it counts once, see [`BlockFacts::update`].
+/// What the History Server adds up of them. It counts a block that is announced twice two times,
+/// and so does this; but an announcement that was read twice it counts once, see
+/// [`BlockFacts::update`].
 #[derive(Debug, Default)]
 pub(super) struct BlockFacts {
     pub(super) memory_bytes: i64,
@@ -24,9 +25,10 @@ struct Sizes {
 }
 
 impl BlockFacts {
-    /// Sizes count as added where the level says that the block is there, and as gone where not. An announcement
-    /// has neither number nor time, so a repeated one is told from a chunk that is read again only by what surrounds
-    /// it: `amid_news` says that the events before it were new.
+    /// Sizes count as added where the level says that the block is there, and as gone where not. An
+    /// announcement has neither number nor time, so a repeated one is told from a chunk that is
+    /// read again only by what surrounds it: `amid_news` says that the events before it were
+    /// new.
     pub(super) fn update(&mut self, info: &BlockInfo<'_>, amid_news: bool) {
         let level = info.storage_level;
         let is_rdd = info.block_id.starts_with("rdd_");
@@ -34,12 +36,25 @@ impl BlockFacts {
             return;
         }
         let places = [level.use_memory, level.use_disk, level.use_off_heap];
-        let key = (info.block_id.to_string(), places, info.memory_bytes, info.disk_bytes);
+        let key = (
+            info.block_id.to_string(),
+            places,
+            info.memory_bytes,
+            info.disk_bytes,
+        );
         if !self.seen.insert(key) && !amid_news {
             return;
         }
-        let memory_change = if level.use_memory { info.memory_bytes } else { -info.memory_bytes };
-        let disk_change = if level.use_disk { info.disk_bytes } else { -info.disk_bytes };
+        let memory_change = if level.use_memory {
+            info.memory_bytes
+        } else {
+            -info.memory_bytes
+        };
+        let disk_change = if level.use_disk {
+            info.disk_bytes
+        } else {
+            -info.disk_bytes
+        };
         self.change(memory_change, disk_change, level.use_off_heap);
         if is_rdd {
             self.place_rdd_block(info, level);
@@ -49,7 +64,11 @@ impl BlockFacts {
     fn place_rdd_block(&mut self, info: &BlockInfo<'_>, level: StorageLevel) {
         if level.use_memory || level.use_disk {
             let sizes = Sizes {
-                memory_bytes: if level.use_memory { info.memory_bytes } else { 0 },
+                memory_bytes: if level.use_memory {
+                    info.memory_bytes
+                } else {
+                    0
+                },
                 disk_bytes: if level.use_disk { info.disk_bytes } else { 0 },
                 is_off_heap: level.use_off_heap,
             };
@@ -61,7 +80,10 @@ impl BlockFacts {
 
     pub(super) fn unpersist(&mut self, rdd_id: i32) {
         let prefix = format!("rdd_{rdd_id}_");
-        let gone: Vec<_> = self.rdd_blocks.extract_if(|id, _| id.starts_with(&prefix)).collect();
+        let gone: Vec<_> = self
+            .rdd_blocks
+            .extract_if(|id, _| id.starts_with(&prefix))
+            .collect();
         for (_, sizes) in gone {
             self.change(-sizes.memory_bytes, -sizes.disk_bytes, sizes.is_off_heap);
         }
@@ -73,7 +95,11 @@ impl BlockFacts {
 
     /// Never below zero, as in Spark.
     fn change(&mut self, memory_change: i64, disk_change: i64, is_off_heap: bool) {
-        let by_kind = if is_off_heap { &mut self.off_heap_bytes } else { &mut self.on_heap_bytes };
+        let by_kind = if is_off_heap {
+            &mut self.off_heap_bytes
+        } else {
+            &mut self.on_heap_bytes
+        };
         *by_kind = by_kind.saturating_add(memory_change).max(0);
         self.memory_bytes = self.memory_bytes.saturating_add(memory_change).max(0);
         self.disk_bytes = self.disk_bytes.saturating_add(disk_change).max(0);

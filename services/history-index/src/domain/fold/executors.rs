@@ -10,9 +10,7 @@ use super::{
     tasks::{EndKind, News},
 };
 use crate::domain::{
-    event::{
-        BlockManagerAdded, ExecutorAdded, ExecutorExclusion, ExecutorRemoved, TaskEnd,
-    },
+    event::{BlockManagerAdded, ExecutorAdded, ExecutorExclusion, ExecutorRemoved, TaskEnd},
     model::{Executor, MemoryMetrics, PeakMetrics, SparkTime},
 };
 
@@ -97,7 +95,10 @@ impl ExecutorTasks {
                     &mut self.shuffle_read_bytes,
                     read.local_bytes_read.saturating_add(read.remote_bytes_read),
                 ),
-                (&mut self.shuffle_write_bytes, metrics.shuffle_write.bytes_written),
+                (
+                    &mut self.shuffle_write_bytes,
+                    metrics.shuffle_write.bytes_written,
+                ),
             ] {
                 *sum = sum.saturating_add(value);
             }
@@ -120,8 +121,10 @@ impl ExecutorFacts {
     }
 
     pub(super) fn removed(&mut self, event: &ExecutorRemoved<'_>) {
-        self.removed
-            .get_or_insert_with(|| Removed { time: event.time, reason: event.reason.to_string() });
+        self.removed.get_or_insert_with(|| Removed {
+            time: event.time,
+            reason: event.reason.to_string(),
+        });
     }
 
     pub(super) fn block_manager_added(&mut self, event: &BlockManagerAdded<'_>) {
@@ -158,7 +161,11 @@ impl ExecutorFacts {
         stages: &BTreeMap<StageKey, StageFacts>,
     ) -> Option<Executor> {
         let (added, block_manager) = (self.added.as_ref(), self.block_manager.as_ref());
-        let add_time = added.map(|added| added.time).into_iter().chain(block_manager.map(|b| b.time)).min()?;
+        let add_time = added
+            .map(|added| added.time)
+            .into_iter()
+            .chain(block_manager.map(|b| b.time))
+            .min()?;
         let is_driver = id == Executor::DRIVER;
         let driver_logs = application.driver_logs().filter(|_| is_driver);
         let total_cores = added.map_or(0, |added| added.total_cores);
@@ -167,7 +174,10 @@ impl ExecutorFacts {
         let excluded = self.exclusion.is_some_and(|(_, excluded)| excluded);
         let excluded_in_stages = self.excluded_in_stages(stages);
         let blocks = &self.blocks;
-        let gc_of_driver = self.peaks.filter(|_| is_driver).map(|peaks| peaks.total_gc_time());
+        let gc_of_driver = self
+            .peaks
+            .filter(|_| is_driver)
+            .map(|peaks| peaks.total_gc_time());
         let tasks = &self.tasks;
         Some(Executor {
             id: id.to_owned(),
@@ -201,23 +211,29 @@ impl ExecutorFacts {
             remove_reason: self.removed.as_ref().map(|removed| removed.reason.clone()),
             executor_logs: match driver_logs {
                 Some((logs, _)) => logs.clone(),
-                None => added.map(|added| added.log_urls.clone()).unwrap_or_default(),
+                None => added
+                    .map(|added| added.log_urls.clone())
+                    .unwrap_or_default(),
             },
-            memory_metrics: block_manager.and_then(|block_manager| block_manager.by_kind).map(
-                |(on_heap, off_heap)| MemoryMetrics {
+            memory_metrics: block_manager
+                .and_then(|block_manager| block_manager.by_kind)
+                .map(|(on_heap, off_heap)| MemoryMetrics {
                     used_on_heap_storage_memory: blocks.on_heap_bytes,
                     used_off_heap_storage_memory: blocks.off_heap_bytes,
                     total_on_heap_storage_memory: on_heap,
                     total_off_heap_storage_memory: off_heap,
-                },
-            ),
+                }),
             blacklisted_in_stages: excluded_in_stages.clone(),
             peak_memory_metrics: self.peaks,
             attributes: match driver_logs {
                 Some((_, attributes)) => attributes.clone(),
-                None => added.map(|added| added.attributes.clone()).unwrap_or_default(),
+                None => added
+                    .map(|added| added.attributes.clone())
+                    .unwrap_or_default(),
             },
-            resources: added.map(|added| added.resources.clone()).unwrap_or_default(),
+            resources: added
+                .map(|added| added.resources.clone())
+                .unwrap_or_default(),
             resource_profile_id: profile,
             is_excluded: excluded,
             excluded_in_stages,
@@ -227,8 +243,12 @@ impl ExecutorFacts {
     /// The exclusion from a stage ends with the stage.
     fn excluded_in_stages(&self, stages: &BTreeMap<StageKey, StageFacts>) -> Vec<i32> {
         let is_open = |key: &&StageKey| stages.get(key).is_some_and(|stage| !stage.is_completed);
-        let open: BTreeSet<_> =
-            self.excluded_in_stages.iter().filter(is_open).map(|(stage_id, _)| *stage_id).collect();
+        let open: BTreeSet<_> = self
+            .excluded_in_stages
+            .iter()
+            .filter(is_open)
+            .map(|(stage_id, _)| *stage_id)
+            .collect();
         open.into_iter().collect()
     }
 }

@@ -1,6 +1,7 @@
 //! A set of task indices, one bit each.
 
-/// Largest index that is kept: Spark's own limit is far lower, and a damaged line must not cost gigabytes.
+/// Largest index that is kept: Spark's own limit is far lower, and a damaged line must not cost
+/// gigabytes.
 const LARGEST: usize = 16 << 20;
 
 #[derive(Debug, Default, Clone)]
@@ -10,7 +11,10 @@ pub(super) struct Indices {
 
 impl Indices {
     pub(super) fn insert(&mut self, index: i32) {
-        let Some(index) = usize::try_from(index).ok().filter(|index| *index <= LARGEST) else {
+        let Some(index) = usize::try_from(index)
+            .ok()
+            .filter(|index| *index <= LARGEST)
+        else {
             return;
         };
         let word = index / 64;

@@ -31,7 +31,11 @@ pub(super) fn job(job_id: i32, facts: &JobFacts, stages: &Stages, jobs: &Jobs) -
         name: start.name.clone(),
         description: start.description.clone(),
         submission_time: start.submission_time.map(SparkTime),
-        completion_time: facts.end.as_ref().and_then(|end| end.completion_time).map(SparkTime),
+        completion_time: facts
+            .end
+            .as_ref()
+            .and_then(|end| end.completion_time)
+            .map(SparkTime),
         stage_ids: start.stage_ids.clone(),
         job_group: start.group.clone(),
         job_tags: start.tags.clone(),

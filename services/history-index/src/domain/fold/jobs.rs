@@ -49,14 +49,21 @@ impl JobFacts {
         });
     }
 
-    /// Whether a stage attempt that was submitted at `time` was submitted for this job. Jobs that run at once
-    /// can share stages; a later job that names the same stage finds its output there.
+    /// Whether a stage attempt that was submitted at `time` was submitted for this job. Jobs that
+    /// run at once can share stages; a later job that names the same stage finds its output
+    /// there.
     pub(super) fn covers(&self, stage_id: i32, time: Option<i64>) -> bool {
-        let Some(start) = self.start.as_ref().filter(|start| start.stage_ids.contains(&stage_id)) else {
+        let Some(start) = self
+            .start
+            .as_ref()
+            .filter(|start| start.stage_ids.contains(&stage_id))
+        else {
             return false;
         };
         let Some(time) = time else { return true };
-        let began = start.submission_time.is_none_or(|submission| submission <= time);
+        let began = start
+            .submission_time
+            .is_none_or(|submission| submission <= time);
         let end = self.end.as_ref().and_then(|end| end.completion_time);
         began && end.is_none_or(|end| time <= end)
     }
@@ -66,16 +73,26 @@ impl Start {
     fn of(event: &JobStart<'_>) -> Self {
         let properties = event.properties.as_ref();
         let last_stage = event.stage_infos.iter().max_by_key(|info| info.stage_id);
-        let missing = event.stage_infos.iter().filter(|info| info.completion_time.is_none());
+        let missing = event
+            .stage_infos
+            .iter()
+            .filter(|info| info.completion_time.is_none());
         let mut tags: Vec<_> = properties
             .and_then(|properties| properties.job_tags.as_deref())
-            .map(|tags| tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
+            .map(|tags| {
+                tags.split(',')
+                    .filter(|tag| !tag.is_empty())
+                    .map(str::to_owned)
+                    .collect()
+            })
             .unwrap_or_default();
         tags.sort_unstable();
         tags.dedup();
         let text = |value: Option<&str>| value.map(str::to_owned);
         Self {
-            name: last_stage.map(|info| info.name.to_string()).unwrap_or_default(),
+            name: last_stage
+                .map(|info| info.name.to_string())
+                .unwrap_or_default(),
             description: text(properties.and_then(|properties| properties.description.as_deref())),
             group: text(properties.and_then(|properties| properties.job_group.as_deref())),
             tags,

@@ -47,7 +47,8 @@ pub(super) fn stage(key: StageKey, facts: &StageFacts, jobs: &BTreeMap<i32, JobF
     }
 }
 
-/// A stage that was named and never begun is skipped as soon as one of the jobs that named it has ended.
+/// A stage that was named and never begun is skipped as soon as one of the jobs that named it has
+/// ended.
 pub(super) fn status(facts: &StageFacts, jobs: &BTreeMap<i32, JobFacts>) -> StageStatus {
     let info = facts.info();
     if facts.is_completed {
@@ -68,6 +69,11 @@ pub(super) fn status(facts: &StageFacts, jobs: &BTreeMap<i32, JobFacts>) -> Stag
 
 /// The job whose end made it a skipped one: the first that ended.
 pub(super) fn skipped_by(facts: &StageFacts, jobs: &BTreeMap<i32, JobFacts>) -> Option<i32> {
-    let ended = facts.named_by.iter().filter_map(|id| Some((jobs.get(id)?.end.as_ref()?, *id)));
-    ended.min_by_key(|(end, id)| (end.completion_time, *id)).map(|(_, id)| id)
+    let ended = facts
+        .named_by
+        .iter()
+        .filter_map(|id| Some((jobs.get(id)?.end.as_ref()?, *id)));
+    ended
+        .min_by_key(|(end, id)| (end.completion_time, *id))
+        .map(|(_, id)| id)
 }

@@ -11,7 +11,8 @@ use crate::domain::{
 /// One stage attempt.
 #[derive(Debug, Default)]
 pub(super) struct StageFacts {
-    /// The latest description: a stage's end knows more than its submission, which knows more than its job's start.
+    /// The latest description: a stage's end knows more than its submission, which knows more than
+    /// its job's start.
     info: Option<(Source, Info)>,
     /// Jobs that named it at their start.
     pub(super) named_by: BTreeSet<i32>,
@@ -93,7 +94,8 @@ impl StageFacts {
 
     /// When it was submitted, or, of one that found its output there, when that was noticed.
     pub(super) fn time(&self) -> Option<i64> {
-        self.info().and_then(|info| info.submission_time.or(info.completion_time))
+        self.info()
+            .and_then(|info| info.submission_time.or(info.completion_time))
     }
 
     pub(super) fn task_start(&mut self, info: &TaskInfo<'_>) -> News {
@@ -149,7 +151,9 @@ fn accumulators(all: &[Accumulable<'_>]) -> Vec<AccumulatorUpdate> {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let users = all.iter().filter(|one| !one.internal && one.metadata.as_deref() != Some("sql"));
+    let users = all
+        .iter()
+        .filter(|one| !one.internal && one.metadata.as_deref() != Some("sql"));
     let mut users: Vec<_> = users
         .map(|one| AccumulatorUpdate {
             id: one.id,

@@ -86,7 +86,11 @@ impl TaskFacts {
         let kind = EndKind::of(&event.reason);
         let state = self.seen.entry(event.info.task_id).or_default();
         let before = *state;
-        let bit = if kind == EndKind::Resubmitted { RESUBMITTED } else { ENDED };
+        let bit = if kind == EndKind::Resubmitted {
+            RESUBMITTED
+        } else {
+            ENDED
+        };
         *state |= bit;
         self.launched(event.info.launch_time);
         if before & bit != 0 {
@@ -102,7 +106,10 @@ impl TaskFacts {
             EndKind::Failed | EndKind::Resubmitted => self.failed += 1,
             EndKind::Killed => {
                 self.killed += 1;
-                *self.killed_by_reason.entry(kill_reason(&event.reason)).or_default() += 1;
+                *self
+                    .killed_by_reason
+                    .entry(kill_reason(&event.reason))
+                    .or_default() += 1;
             }
         }
         News {

@@ -36,8 +36,8 @@ const NAMES: [&str; 23] = [
 ];
 const TOTAL_GC_TIME: usize = 20;
 
-/// The largest value seen of each metric, in bytes, milliseconds or times. What a log does not name is 0, and names
-/// that Spark 4.3 does not know are left out.
+/// The largest value seen of each metric, in bytes, milliseconds or times. What a log does not name
+/// is 0, and names that Spark 4.3 does not know are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeakMetrics([i64; NAMES.len()]);
 

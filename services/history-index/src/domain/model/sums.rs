@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::task::TaskMetrics;
 
-/// Sums over task attempts, failed ones included. Times are milliseconds, but CPU and shuffle write times, which
-/// are nanoseconds; that is how Spark has them.
+/// Sums over task attempts, failed ones included. Times are milliseconds, but CPU and shuffle write
+/// times, which are nanoseconds; that is how Spark has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricSums {
@@ -86,13 +86,22 @@ impl MetricSums {
     pub fn add(&mut self, task: &TaskMetrics) {
         let (read, push) = (&task.shuffle_read, &task.shuffle_read.push_based);
         for (sum, value) in [
-            (&mut self.executor_deserialize_time, task.executor_deserialize_time),
-            (&mut self.executor_deserialize_cpu_time, task.executor_deserialize_cpu_time),
+            (
+                &mut self.executor_deserialize_time,
+                task.executor_deserialize_time,
+            ),
+            (
+                &mut self.executor_deserialize_cpu_time,
+                task.executor_deserialize_cpu_time,
+            ),
             (&mut self.executor_run_time, task.executor_run_time),
             (&mut self.executor_cpu_time, task.executor_cpu_time),
             (&mut self.result_size, task.result_size),
             (&mut self.jvm_gc_time, task.jvm_gc_time),
-            (&mut self.result_serialization_time, task.result_serialization_time),
+            (
+                &mut self.result_serialization_time,
+                task.result_serialization_time,
+            ),
             (&mut self.memory_bytes_spilled, task.memory_bytes_spilled),
             (&mut self.disk_bytes_spilled, task.disk_bytes_spilled),
             (&mut self.peak_execution_memory, task.peak_execution_memory),
@@ -100,30 +109,75 @@ impl MetricSums {
             (&mut self.input_records, task.input.records_read),
             (&mut self.output_bytes, task.output.bytes_written),
             (&mut self.output_records, task.output.records_written),
-            (&mut self.shuffle_remote_blocks_fetched, read.remote_blocks_fetched),
-            (&mut self.shuffle_local_blocks_fetched, read.local_blocks_fetched),
+            (
+                &mut self.shuffle_remote_blocks_fetched,
+                read.remote_blocks_fetched,
+            ),
+            (
+                &mut self.shuffle_local_blocks_fetched,
+                read.local_blocks_fetched,
+            ),
             (&mut self.shuffle_fetch_wait_time, read.fetch_wait_time),
             (&mut self.shuffle_remote_bytes_read, read.remote_bytes_read),
-            (&mut self.shuffle_remote_bytes_read_to_disk, read.remote_bytes_read_to_disk),
+            (
+                &mut self.shuffle_remote_bytes_read_to_disk,
+                read.remote_bytes_read_to_disk,
+            ),
             (&mut self.shuffle_local_bytes_read, read.local_bytes_read),
             (
                 &mut self.shuffle_read_bytes,
                 read.remote_bytes_read.saturating_add(read.local_bytes_read),
             ),
             (&mut self.shuffle_read_records, read.records_read),
-            (&mut self.shuffle_corrupt_merged_block_chunks, push.corrupt_merged_block_chunks),
-            (&mut self.shuffle_merged_fetch_fallback_count, push.merged_fetch_fallback_count),
-            (&mut self.shuffle_merged_remote_blocks_fetched, push.merged_remote_blocks_fetched),
-            (&mut self.shuffle_merged_local_blocks_fetched, push.merged_local_blocks_fetched),
-            (&mut self.shuffle_merged_remote_chunks_fetched, push.merged_remote_chunks_fetched),
-            (&mut self.shuffle_merged_local_chunks_fetched, push.merged_local_chunks_fetched),
-            (&mut self.shuffle_merged_remote_bytes_read, push.merged_remote_bytes_read),
-            (&mut self.shuffle_merged_local_bytes_read, push.merged_local_bytes_read),
-            (&mut self.shuffle_remote_reqs_duration, read.remote_requests_duration),
-            (&mut self.shuffle_merged_remote_reqs_duration, push.merged_remote_requests_duration),
-            (&mut self.shuffle_write_bytes, task.shuffle_write.bytes_written),
+            (
+                &mut self.shuffle_corrupt_merged_block_chunks,
+                push.corrupt_merged_block_chunks,
+            ),
+            (
+                &mut self.shuffle_merged_fetch_fallback_count,
+                push.merged_fetch_fallback_count,
+            ),
+            (
+                &mut self.shuffle_merged_remote_blocks_fetched,
+                push.merged_remote_blocks_fetched,
+            ),
+            (
+                &mut self.shuffle_merged_local_blocks_fetched,
+                push.merged_local_blocks_fetched,
+            ),
+            (
+                &mut self.shuffle_merged_remote_chunks_fetched,
+                push.merged_remote_chunks_fetched,
+            ),
+            (
+                &mut self.shuffle_merged_local_chunks_fetched,
+                push.merged_local_chunks_fetched,
+            ),
+            (
+                &mut self.shuffle_merged_remote_bytes_read,
+                push.merged_remote_bytes_read,
+            ),
+            (
+                &mut self.shuffle_merged_local_bytes_read,
+                push.merged_local_bytes_read,
+            ),
+            (
+                &mut self.shuffle_remote_reqs_duration,
+                read.remote_requests_duration,
+            ),
+            (
+                &mut self.shuffle_merged_remote_reqs_duration,
+                push.merged_remote_requests_duration,
+            ),
+            (
+                &mut self.shuffle_write_bytes,
+                task.shuffle_write.bytes_written,
+            ),
             (&mut self.shuffle_write_time, task.shuffle_write.write_time),
-            (&mut self.shuffle_write_records, task.shuffle_write.records_written),
+            (
+                &mut self.shuffle_write_records,
+                task.shuffle_write.records_written,
+            ),
         ] {
             *sum = sum.saturating_add(value);
         }

@@ -41,7 +41,8 @@ impl Serialize for SparkTime {
 impl<'de> Deserialize<'de> for SparkTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let civil = jiff::civil::DateTime::strptime(PARSE_FORMAT, &text).map_err(D::Error::custom)?;
+        let civil =
+            jiff::civil::DateTime::strptime(PARSE_FORMAT, &text).map_err(D::Error::custom)?;
         let zoned = civil.to_zoned(TimeZone::UTC).map_err(D::Error::custom)?;
         Ok(Self(zoned.timestamp().as_millisecond()))
     }
@@ -68,8 +69,14 @@ mod tests {
 
     #[test]
     fn form_is_that_of_spark() {
-        assert_eq!(SparkTime(1_795_182_475_499).to_string(), "2026-11-20T13:47:55.499GMT");
-        assert_eq!(SparkTime(1_795_182_475_000).to_string(), "2026-11-20T13:47:55.000GMT");
+        assert_eq!(
+            SparkTime(1_795_182_475_499).to_string(),
+            "2026-11-20T13:47:55.499GMT"
+        );
+        assert_eq!(
+            SparkTime(1_795_182_475_000).to_string(),
+            "2026-11-20T13:47:55.000GMT"
+        );
         assert_eq!(SparkTime::NEVER.to_string(), "1969-12-31T23:59:59.999GMT");
     }
 }
