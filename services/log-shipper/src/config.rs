@@ -10,7 +10,7 @@ use crate::domain::ClusterName;
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Directory of the kubelet's container logs,
-    /// <namespace>_<pod>_<uid>/<container>/<restart>.log.
+    /// `<namespace>_<pod>_<uid>/<container>/<restart>.log`.
     #[arg(
         long,
         env = "MOKA_PODS_LOG_DIR",
@@ -19,7 +19,8 @@ pub struct Config {
     )]
     pub pods_log_dir: PathBuf,
 
-    /// Directory of the drivers' event logs, <attempt>/<file>; created with mode 1777 when absent.
+    /// Directory of the drivers' event logs, `<attempt>/<file>`; created with mode 1777 when
+    /// absent.
     #[arg(
         long,
         env = "MOKA_EVENTS_DIR",
@@ -37,7 +38,8 @@ pub struct Config {
     )]
     pub state_dir: PathBuf,
 
-    /// Object store that takes the records: file:///<directory>, s3://<bucket>[?endpoint=…], memory:.
+    /// Object store that takes the records: `file:///<directory>`,
+    /// `s3://<bucket>[?endpoint=<url>]` or `memory:`.
     #[arg(
         long,
         env = "MOKA_OBJECTS_URL",
