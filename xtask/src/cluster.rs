@@ -141,7 +141,10 @@ pub async fn run(command: ClusterCommand) -> Result<()> {
         ClusterCommand::Down => down::down(&cache).await,
         ClusterCommand::Status => status::print(&cache.state(), &kubectl(&cache).await?).await,
         ClusterCommand::Logs { component, lines } => logs(&cache, &component, lines).await,
-        ClusterCommand::Build => up::build(&cache).await.map(drop),
+        ClusterCommand::Build => {
+            requirements::check().await?;
+            up::build(&cache).await.map(drop)
+        }
     }
 }
 

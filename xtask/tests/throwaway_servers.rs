@@ -1,5 +1,7 @@
 //! Servers that tests start for themselves: they answer, stand side by side, and go.
 
+#![expect(clippy::unwrap_used, reason = "test support")]
+
 use std::process::Command;
 
 use moka_xtask::{cluster::control_plane::ControlPlane, postgres::TemporaryPostgres};

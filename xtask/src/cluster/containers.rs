@@ -24,15 +24,12 @@ pub(crate) fn ctr(arguments: &[&str]) -> Command {
     command
 }
 
-/// Kills every container of this cluster and what holds it.
+/// Kills every container of this cluster.
 pub(crate) async fn kill_all() {
     for bundle in bundles() {
         if let Some(id) = first_process(&bundle) {
             daemon::send("KILL", id).await;
         }
-    }
-    for id in shims() {
-        daemon::send("KILL", id).await;
     }
 }
 
@@ -126,24 +123,6 @@ fn first_process(bundle: &Path) -> Option<u32> {
         .ok()?;
     let groups = fs::read_to_string(format!("/proc/{id}/cgroup")).ok()?;
     groups.contains(container).then_some(id)
-}
-
-/// The processes that stand between the runtime and its containers: they name our socket.
-fn shims() -> Vec<u32> {
-    let socket = format!("{RUN}/containerd.sock");
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|id: &u32| {
-            let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
-            let mut words = line.split('\0');
-            words
-                .next()
-                .is_some_and(|word| word.contains("containerd-shim"))
-                && words.any(|word| word == socket)
-        })
-        .collect()
 }
 
 fn mounts() -> Vec<PathBuf> {

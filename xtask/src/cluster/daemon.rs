@@ -16,6 +16,10 @@ use super::{cache::State, digest::ContentHash};
 const POLL: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(10);
 
+/// In the environment of every component, so that those are found whose start was interrupted
+/// before it was recorded, and what components left behind.
+const MARK: &str = "MOKA_LOCAL_CLUSTER";
+
 /// A program with everything it is started with.
 #[derive(Clone, Debug)]
 pub(crate) struct Daemon {
@@ -48,6 +52,7 @@ impl Daemon {
             }
             stop(state, self.name).await?;
         }
+        self.end_unrecorded(state).await?;
         let log = state.log(self.name);
         for file in [&log, &state.process(self.name)] {
             fs::create_dir_all(file.parent().context("a file is in a folder")?)?;
@@ -57,6 +62,7 @@ impl Daemon {
             .arg(&self.program)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env(MARK, state.root())
             .current_dir(state.root())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -75,6 +81,21 @@ impl Daemon {
         };
         fs::write(state.process(self.name), serde_json::to_vec(&record)?)?;
         Ok(())
+    }
+
+    /// Ends what an interrupted command started and did not record.
+    async fn end_unrecorded(&self, state: &State) -> Result<()> {
+        let ours = || marked(state).filter(|&id| program(id).as_ref() == Some(&self.program));
+        for id in ours() {
+            send("KILL", id).await;
+        }
+        let gone = async {
+            while ours().next().is_some() {
+                sleep(POLL).await;
+            }
+        };
+        let ended = tokio::time::timeout(GRACE, gone).await;
+        ended.with_context(|| format!("an earlier {} does not end", self.name))
     }
 
     fn fingerprint(&self) -> Result<String> {
@@ -130,6 +151,27 @@ async fn end(state: &State, name: &str, signal: &str) {
         let _ = super::command::output(&mut kill).await;
         wait_until_gone(state, name).await;
     }
+}
+
+/// Every process that carries the mark of this cluster.
+pub(crate) fn marked(state: &State) -> impl Iterator<Item = u32> {
+    let mark = format!("{MARK}={}", state.root().display());
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(move |id| {
+            let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == mark.as_bytes())
+        })
+}
+
+/// The first word of a process's command line.
+fn program(id: u32) -> Option<PathBuf> {
+    let line = fs::read(format!("/proc/{id}/cmdline")).ok()?;
+    let word = line.split(|byte| *byte == 0).next()?;
+    Some(PathBuf::from(String::from_utf8_lossy(word).into_owned()))
 }
 
 /// Sends a signal to a process. It may have ended meanwhile, which is no error.

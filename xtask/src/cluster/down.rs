@@ -45,7 +45,10 @@ async fn clean_up(cache: &Cache, state: &State) -> Result<()> {
         containers::forget_all().await?;
     }
     daemon::stop(state, "containerd").await?;
-    containers::kill_all().await;
+    // What holds the containers is left, and whatever a killed `up` did not record.
+    for id in daemon::marked(state) {
+        daemon::send("KILL", id).await;
+    }
     // Builds of images leave mounts in their storage.
     let folders = [state.root(), Path::new(RUN), &cache.image_storage()];
     containers::unmount_all(&folders, &namespaces).await?;
