@@ -50,6 +50,11 @@ impl Batch {
         batch
     }
 
+    /// Whether the answer was something else than metrics. An empty answer may well be metrics.
+    pub fn is_foreign(&self) -> bool {
+        self.samples > 0 && self.dropped.get(&DropReason::Malformed) == Some(&self.samples)
+    }
+
     fn count(&mut self, reason: DropReason) {
         *self.dropped.entry(reason).or_default() += 1;
     }
@@ -90,6 +95,15 @@ mod tests {
             (DropReason::SeriesCollision, 1),
         ];
         assert_eq!(batch.dropped, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn other_texts_than_metrics_are_told() {
+        let is_foreign = |text| batch(text, &Policy::default()).is_foreign();
+        assert!(is_foreign("<h3>Spark is starting up. Please wait.</h3>\n"));
+        assert!(!is_foreign(""));
+        assert!(!is_foreign("# nothing yet\n"));
+        assert!(!is_foreign("a 1\nb\n"));
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::domain::exposition::Format;
 const ACCEPTED: &str =
     "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1";
 
+/// Spark sends `/metrics/prometheus` on to `/metrics/prometheus/`; nobody needs many such steps.
+const MAXIMUM_REDIRECTS: usize = 3;
+
 /// Asks endpoints. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct ScrapeClient {
@@ -39,6 +42,10 @@ pub enum ScrapeError {
     /// An answer other than success.
     #[error("the endpoint answers {0}")]
     Status(StatusCode),
+    /// Not one line of the answer is a sample, such as Spark's request for patience while it
+    /// starts.
+    #[error("the answer holds no metrics")]
+    NoMetrics,
     /// The answer is too large.
     #[error("the answer is larger than {limit_bytes} bytes")]
     TooLarge {
@@ -56,7 +63,7 @@ impl ScrapeClient {
     pub fn new(timeout: Duration, limit_bytes: usize) -> Result<Self, reqwest::Error> {
         let http = Client::builder()
             .timeout(timeout)
-            .redirect(redirect::Policy::none())
+            .redirect(redirect::Policy::custom(within_the_target))
             .no_proxy()
             .pool_max_idle_per_host(1)
             .build()?;
@@ -90,5 +97,15 @@ impl ScrapeClient {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { body, format })
+    }
+}
+
+/// A target may send a scraper to another of its own pages, but not to another server.
+fn within_the_target(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let same_server = attempt.previous().first().map(Url::origin) == Some(attempt.url().origin());
+    if same_server && attempt.previous().len() <= MAXIMUM_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
     }
 }

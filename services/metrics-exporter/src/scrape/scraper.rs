@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use moka_core::{clock::Clock, entropy::Entropy};
 use reqwest::Url;
 use tokio::time::{Instant, sleep};
@@ -93,8 +94,6 @@ impl Scraper {
     /// Sends what the endpoint says on its way, or tells why there is nothing.
     async fn scrape(&self) -> Result<(), String> {
         let ScrapeOptions {
-            client,
-            policy,
             sink,
             targets,
             metrics,
@@ -102,30 +101,35 @@ impl Scraper {
             ..
         } = &self.options;
         let (asked_at, started) = (clock.now(), Instant::now());
-        let answer = client.get(self.url.clone()).await;
+        let result = self.ask(asked_at).await.map_err(chain);
         let took = started.elapsed();
-        metrics.scrape(answer.is_ok());
-        match answer {
-            Ok(answer) => {
-                let batch = Batch::of(&answer.body, answer.format, policy, asked_at.as_second());
-                targets.update(self.url.as_str(), |status| {
-                    status.last_scrape = Some((asked_at, took));
+        metrics.scrape(result.is_ok());
+        targets.update(self.url.as_str(), |status| {
+            status.last_scrape = Some((asked_at, took));
+            match &result {
+                Ok(batch) => {
                     status.last_samples = batch.samples;
                     status.last_error.clear();
                     status.successes += 1;
-                });
-                sink.send(batch);
-                Ok(())
-            }
-            Err(error) => {
-                let error = chain(error);
-                targets.update(self.url.as_str(), |status| {
-                    status.last_scrape = Some((asked_at, took));
-                    status.last_error.clone_from(&error);
+                }
+                Err(error) => {
+                    status.last_error.clone_from(error);
                     status.failures += 1;
-                });
-                Err(error)
+                }
             }
+        });
+        sink.send(result?);
+        Ok(())
+    }
+
+    async fn ask(&self, asked_at: Timestamp) -> Result<Batch, ScrapeError> {
+        let ScrapeOptions { client, policy, .. } = &self.options;
+        let answer = client.get(self.url.clone()).await?;
+        let batch = Batch::of(&answer.body, answer.format, policy, asked_at.as_second());
+        if batch.is_foreign() {
+            Err(ScrapeError::NoMetrics)
+        } else {
+            Ok(batch)
         }
     }
 }

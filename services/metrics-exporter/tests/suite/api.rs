@@ -65,6 +65,33 @@ async fn an_answer_beyond_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_no_metrics_is_a_failure() {
+    let tasks = Tasks::default();
+    let receiver = OpenTsdb::start(&tasks).await;
+    let endpoint = Endpoint::start(&tasks, "Spark is starting up. Please wait a while.").await;
+    // After an answer that counts, nobody would ask again for an hour.
+    let hour = "--scrape-interval-seconds=3600";
+    let mut service = Service::start(&endpoint.url(), receiver.address, &[hour]).await;
+    let target = until(&mut service, |target| target.failures > 0).await;
+    assert_eq!(target.last_error, "the answer holds no metrics");
+    endpoint.change(|answer| answer.body = "a 1\n".to_owned());
+    until(&mut service, |target| target.successes > 0).await;
+    assert!(service.sink().await.dropped.is_empty());
+}
+
+#[tokio::test]
+async fn redirects_are_followed_within_the_target_only() {
+    let tasks = Tasks::default();
+    let receiver = OpenTsdb::start(&tasks).await;
+    let endpoint = Endpoint::start(&tasks, "a 1\n").await;
+    let mut moved = Service::start(&endpoint.url_of("moved"), receiver.address, &[]).await;
+    until(&mut moved, |target| target.successes > 0).await;
+    let mut away = Service::start(&endpoint.url_of("away"), receiver.address, &[]).await;
+    let target = until(&mut away, |target| target.failures > 0).await;
+    assert_eq!(target.last_error, "the endpoint answers 302 Found");
+}
+
+#[tokio::test]
 async fn openmetrics_is_read_by_its_content_type() {
     let tasks = Tasks::default();
     let mut receiver = OpenTsdb::start(&tasks).await;

@@ -8,7 +8,10 @@ use std::{
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -43,6 +46,14 @@ impl Endpoint {
         };
         let routes = Router::new()
             .route("/metrics", get(metrics))
+            .route(
+                "/moved",
+                get(async || (StatusCode::FOUND, [(LOCATION, "/metrics")])),
+            )
+            .route(
+                "/away",
+                get(async || (StatusCode::FOUND, [(LOCATION, "http://localhost:1/")])),
+            )
             .with_state(endpoint.clone());
         tasks.spawn(
             "endpoint",
@@ -52,7 +63,12 @@ impl Endpoint {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/metrics", self.address)
+        self.url_of("metrics")
+    }
+
+    /// `moved` leads to the metrics, `away` to another server.
+    pub(crate) fn url_of(&self, page: &str) -> String {
+        format!("http://{}/{page}", self.address)
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Answer)) {
