@@ -169,7 +169,7 @@ pub async fn tsdb(cluster: &ClusterInfo, application_id: &str) -> Result<Series>
         .as_ref()
         .context("this cluster's TSDB is not known to this tool")?;
     let url = format!("{base}/api/v1/query");
-    let query = format!("last_over_time({{application=\"{application_id}\"}}[15m])");
+    let query = format!("last_over_time({{application_id=\"{application_id}\"}}[15m])");
     let url = reqwest::Url::parse_with_params(&url, [("query", &query)])?;
     loop {
         let answer: Value = reqwest::get(url.clone()).await?.json().await?;
@@ -193,7 +193,7 @@ pub async fn tsdb(cluster: &ClusterInfo, application_id: &str) -> Result<Series>
             });
         }
         if begun.elapsed() > PATIENCE {
-            bail!("the TSDB has no series with the tag application={application_id}");
+            bail!("the TSDB has no series with the tag application_id={application_id}");
         }
         sleep(POLL).await;
     }

@@ -18,7 +18,7 @@ const BOUNDARIES: &[Boundary] = &[
             "libs/process/",
             "/src/api.rs",
             "/src/api/",
-            "/src/client",
+            "/client",
             "/src/lib.rs",
         ],
     },
