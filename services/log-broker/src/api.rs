@@ -38,9 +38,7 @@ impl LogApi {
     async fn start(&self, target: &Target, start: &parse::Start) -> Result<Cursor, Error> {
         match start {
             parse::Start::Tail(line_count) => self.serving.tail(target, *line_count).await,
-            parse::Start::Cursor(token) => {
-                Ok(Cursor::decode(token, &target.stream)?)
-            }
+            parse::Start::Cursor(token) => Ok(Cursor::decode(token, &target.stream)?),
         }
     }
 }
@@ -58,12 +56,23 @@ impl LogService for LogApi {
         request: Request<ListLogStreamsRequest>,
     ) -> Result<Response<ListLogStreamsResponse>, Status> {
         let request = request.into_inner();
-        let id = parse::application_id("application_id", &request.application_id).map_err(status)?;
-        let bare = ListLogStreamsRequest { application_id: request.application_id, ..Default::default() };
-        let page = Page::parse(request.page_size, &request.page_token, Fingerprint::of(&bare)).map_err(status)?;
+        let id =
+            parse::application_id("application_id", &request.application_id).map_err(status)?;
+        let bare = ListLogStreamsRequest {
+            application_id: request.application_id,
+            ..Default::default()
+        };
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            Fingerprint::of(&bare),
+        )
+        .map_err(status)?;
         let application = self.serving.application(id).await.map_err(status)?;
         let size = usize::try_from(page.size).unwrap_or(usize::MAX);
-        let streams = self.serving.streams(&application, page.after.as_deref(), size);
+        let streams = self
+            .serving
+            .streams(&application, page.after.as_deref(), size);
         let (streams, more) = streams.await.map_err(status)?;
         Ok(Response::new(convert::stream_list(&streams, more, &page)))
     }
@@ -75,7 +84,11 @@ impl LogService for LogApi {
         let read = parse::read(request.into_inner()).map_err(status)?;
         let target = self.serving.resolve(read.stream).await.map_err(status)?;
         let cursor = self.start(&target, &read.start).await.map_err(status)?;
-        let answer = self.serving.read(&target, cursor, read.limits).await.map_err(status)?;
+        let answer = self
+            .serving
+            .read(&target, cursor, read.limits)
+            .await
+            .map_err(status)?;
         Ok(Response::new(convert::read_answer(answer, &target.stream)))
     }
 
@@ -97,7 +110,10 @@ impl LogService for LogApi {
                 Err(error) => Err(status(error)),
             }
         });
-        Ok(Response::new(Box::pin(until_stopped(answers, self.stop.clone()))))
+        Ok(Response::new(Box::pin(until_stopped(
+            answers,
+            self.stop.clone(),
+        ))))
     }
 
     async fn get_event_log(
@@ -105,9 +121,13 @@ impl LogService for LogApi {
         request: Request<GetEventLogRequest>,
     ) -> Result<Response<GetEventLogResponse>, Status> {
         let request = request.into_inner();
-        let id = parse::application_id("application_id", &request.application_id).map_err(status)?;
-        let number = parse::attempt_number("attempt_number", request.attempt_number).map_err(status)?;
+        let id =
+            parse::application_id("application_id", &request.application_id).map_err(status)?;
+        let number =
+            parse::attempt_number("attempt_number", request.attempt_number).map_err(status)?;
         let event_log = self.serving.event_log(id, number).await.map_err(status)?;
-        Ok(Response::new(GetEventLogResponse { event_log: Some(convert::event_log(event_log)) }))
+        Ok(Response::new(GetEventLogResponse {
+            event_log: Some(convert::event_log(event_log)),
+        }))
     }
 }

@@ -53,22 +53,31 @@ impl ApplicationView {
             application.state(),
             ApplicationState::Succeeded | ApplicationState::Failed | ApplicationState::Cancelled
         );
-        let time = |time: Option<&prost_types::Timestamp>| time.and_then(|time| from_proto(time).ok());
-        let last_change = time(application.end_time.as_ref()).or_else(|| time(application.update_time.as_ref()));
+        let time =
+            |time: Option<&prost_types::Timestamp>| time.and_then(|time| from_proto(time).ok());
+        let last_change =
+            time(application.end_time.as_ref()).or_else(|| time(application.update_time.as_ref()));
         let count = application.attempts.len();
-        let attempts = application.attempts.iter().enumerate().filter_map(|(index, attempt)| {
-            // An attempt with a successor has ended, whether or not it was told when.
-            let over = is_final || index + 1 < count;
-            let ended = time(attempt.end_time.as_ref())
-                .or_else(|| over.then(|| last_change.unwrap_or(Timestamp::UNIX_EPOCH)));
-            Some(AttemptView {
-                name: AttemptName::new(id, u32::try_from(attempt.number).ok()?),
-                cluster: attempt.cluster.clone(),
-                namespace: attempt.namespace.clone(),
-                ended,
-            })
-        });
-        Some(Self { id, attempts: attempts.collect() })
+        let attempts = application
+            .attempts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, attempt)| {
+                // An attempt with a successor has ended, whether or not it was told when.
+                let over = is_final || index + 1 < count;
+                let ended = time(attempt.end_time.as_ref())
+                    .or_else(|| over.then(|| last_change.unwrap_or(Timestamp::UNIX_EPOCH)));
+                Some(AttemptView {
+                    name: AttemptName::new(id, u32::try_from(attempt.number).ok()?),
+                    cluster: attempt.cluster.clone(),
+                    namespace: attempt.namespace.clone(),
+                    ended,
+                })
+            });
+        Some(Self {
+            id,
+            attempts: attempts.collect(),
+        })
     }
 }
 
@@ -86,7 +95,11 @@ mod tests {
             update_time: Some(time(99)),
             attempts: (1..)
                 .zip(ends)
-                .map(|(number, end)| Attempt { number, end_time: end.map(time), ..Default::default() })
+                .map(|(number, end)| Attempt {
+                    number,
+                    end_time: end.map(time),
+                    ..Default::default()
+                })
                 .collect(),
             ..Default::default()
         }
@@ -94,7 +107,10 @@ mod tests {
 
     fn ends(state: ApplicationState, ends: &[Option<i64>]) -> Vec<Option<i64>> {
         let view = ApplicationView::of_proto(&application(state, ends)).unwrap();
-        view.attempts.iter().map(|attempt| attempt.ended.map(Timestamp::as_second)).collect()
+        view.attempts
+            .iter()
+            .map(|attempt| attempt.ended.map(Timestamp::as_second))
+            .collect()
     }
 
     #[test]

@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use moka_core::{AttemptName, clock::{Clock, SystemClock}};
+use moka_core::{
+    AttemptName,
+    clock::{Clock, SystemClock},
+};
 use moka_objects::ObjectMeta;
 
 use crate::{
@@ -39,7 +42,8 @@ enum Command {
         /// The store with the raw records, such as `file:///var/lib/moka/objects`.
         #[arg(long, value_name = "URL")]
         raw: String,
-        /// The store that the event logs are written to; `eventlogs/` in it is a History Server's directory.
+        /// The store that the event logs are written to; `eventlogs/` in it is a History Server's
+        /// directory.
         #[arg(long, value_name = "URL")]
         out: String,
         /// Keys of raw objects of event logs.
@@ -56,8 +60,9 @@ enum Command {
         #[arg(long)]
         ended: bool,
     },
-    /// Writes the source file of a stream as it was on its node to standard output, all its generations
-    /// one after another. Gaps are told on standard error, and the exit code is then 1.
+    /// Writes the source file of a stream as it was on its node to standard output, all its
+    /// generations one after another. Gaps are told on standard error, and the exit code is
+    /// then 1.
     Cat {
         /// The store with the raw records.
         #[arg(long, value_name = "URL")]
@@ -71,12 +76,14 @@ enum Command {
     },
 }
 
-/// The subcommand on the command line; `None` when the service itself is meant. Ends the process when
-/// the subcommand's options are wrong or ask for help.
+/// The subcommand on the command line; `None` when the service itself is meant. Ends the process
+/// when the subcommand's options are wrong or ask for help.
 pub fn requested() -> Option<ByHand> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let first = arguments.get(1)?.to_str()?;
-    ["assemble", "cat"].contains(&first).then(|| ByHand::parse_from(arguments))
+    ["assemble", "cat"]
+        .contains(&first)
+        .then(|| ByHand::parse_from(arguments))
 }
 
 /// Runs a subcommand.
@@ -91,12 +98,18 @@ pub fn run(by_hand: ByHand) -> ExitCode {
 }
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match command {
-            Command::Assemble { raw, out, event_keys, attempt, ended } => {
-                assemble(&raw, &out, &event_keys, attempt, ended).await
-            }
+            Command::Assemble {
+                raw,
+                out,
+                event_keys,
+                attempt,
+                ended,
+            } => assemble(&raw, &out, &event_keys, attempt, ended).await,
             Command::Cat { raw, prefix, path } => cat(&raw, &prefix, &path).await,
         }
     })
@@ -114,8 +127,12 @@ async fn assemble(
     let now = SystemClock.now();
     let mut logs: BTreeMap<(AttemptName, String), Vec<ObjectMeta>> = BTreeMap::new();
     for object in objects.list(&event_keys.common_prefix()).await? {
-        let Some((told, file)) = event_keys.event_log_of(object.key.as_str()) else { continue };
-        let name = told.or(attempt).context("the keys do not tell the attempt: give --attempt")?;
+        let Some((told, file)) = event_keys.event_log_of(object.key.as_str()) else {
+            continue;
+        };
+        let name = told
+            .or(attempt)
+            .context("the keys do not tell the attempt: give --attempt")?;
         logs.entry((name, file)).or_default().push(object);
     }
     let settings = AssemblySettings {
@@ -129,9 +146,15 @@ async fn assemble(
         let mut assembly =
             EventLogAssembly::new(name, &file, objects, out, settings, Metrics::default());
         // Nothing else is written meanwhile, so the newest object is old enough.
-        let end = listed.iter().map(|object| object.modified).max().filter(|_| ended);
+        let end = listed
+            .iter()
+            .map(|object| object.modified)
+            .max()
+            .filter(|_| ended);
         assembly.advance(listed, end, now).await?;
-        let manifest = assembly.manifest().context("another process assembles the same log")?;
+        let manifest = assembly
+            .manifest()
+            .context("another process assembles the same log")?;
         writeln!(io::stdout(), "{}", serde_json::to_string(&manifest)?)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -139,7 +162,8 @@ async fn assemble(
 
 async fn cat(raw: &str, prefix: &str, path: &str) -> anyhow::Result<ExitCode> {
     let objects = open(raw).await?;
-    // A container's file may have generations, and an event log's has one: both are put in order so.
+    // A container's file may have generations, and an event log's has one: both are put in order
+    // so.
     let mut index = StreamIndex::of_path(StreamKind::Container, path);
     let listed = objects.list(prefix).await?;
     index.add(&objects, listed).await?;
@@ -161,5 +185,9 @@ async fn cat(raw: &str, prefix: &str, path: &str) -> anyhow::Result<ExitCode> {
 }
 
 async fn open(url: &str) -> anyhow::Result<RawObjects> {
-    Ok(RawObjects::new(moka_objects::open(url).await?, CACHE_BYTES, Metrics::default()))
+    Ok(RawObjects::new(
+        moka_objects::open(url).await?,
+        CACHE_BYTES,
+        Metrics::default(),
+    ))
 }

@@ -24,8 +24,8 @@ pub struct LiveContainer {
 /// Reads the logs of running containers.
 #[async_trait]
 pub trait LiveLogs: Send + Sync + std::fmt::Debug {
-    /// Lines of the container's present log file from a time on, whole seconds only, at most some MiB;
-    /// `None` when there is no such cluster, pod or container, or it has not started.
+    /// Lines of the container's present log file from a time on, whole seconds only, at most some
+    /// MiB; `None` when there is no such cluster, pod or container, or it has not started.
     ///
     /// # Errors
     ///
@@ -35,6 +35,14 @@ pub trait LiveLogs: Send + Sync + std::fmt::Debug {
         container: &LiveContainer,
         since: Option<Timestamp>,
     ) -> Result<Option<Vec<PlacedLine>>, Error>;
+
+    /// Time of the first line of the container's present log file; `None` as in [`LiveLogs::read`],
+    /// and when it has no line.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster does not answer.
+    async fn first_time(&self, container: &LiveContainer) -> Result<Option<Timestamp>, Error>;
 
     /// Whether the cluster can be asked.
     fn knows(&self, cluster: &str) -> bool;

@@ -11,10 +11,17 @@ const EVENT_KEYS: &str = "logs/{shard}/{application}/{attempt}/events/{file}/";
 
 /// Options of log-broker.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "By hand: `moka-log-broker assemble --help` and `moka-log-broker cat --help`.")]
+#[command(
+    after_help = "By hand: `moka-log-broker assemble --help` and `moka-log-broker cat --help`."
+)]
 pub struct Config {
     /// Address of the gRPC port.
-    #[arg(long, env = "MOKA_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7403")]
+    #[arg(
+        long,
+        env = "MOKA_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7403"
+    )]
     pub listen: SocketAddr,
 
     /// Where submission answers; it tells which applications there are.
@@ -26,8 +33,8 @@ pub struct Config {
     )]
     pub submission_url: String,
 
-    /// The object store: raw records are read from it, assembled event logs written to it. A directory,
-    /// `file:///var/lib/moka/objects`, or a bucket,
+    /// The object store: raw records are read from it, assembled event logs written to it. A
+    /// directory, `file:///var/lib/moka/objects`, or a bucket,
     /// `s3://moka?endpoint=http://s3:9000&path_style=true&region=us-east-1`, with credentials in
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     #[arg(
@@ -38,9 +45,14 @@ pub struct Config {
     )]
     pub objects_url: String,
 
-    /// Clusters whose pods' logs are read live, `name=in-cluster` or `name=<kubeconfig>`, separated by
-    /// commas. Without any, logs come from the object store only.
-    #[arg(long, env = "MOKA_CLUSTERS", value_name = "NAME=ACCESS", value_delimiter = ',')]
+    /// Clusters whose pods' logs are read live, `name=in-cluster` or `name=<kubeconfig>`,
+    /// separated by commas. Without any, logs come from the object store only.
+    #[arg(
+        long,
+        env = "MOKA_CLUSTERS",
+        value_name = "NAME=ACCESS",
+        value_delimiter = ','
+    )]
     pub clusters: Vec<ClusterAccess>,
 
     /// Keys of raw objects of containers' outputs.
@@ -82,19 +94,34 @@ pub struct Config {
 
     /// After the end of an attempt its logs count as whole when nothing new came for this time, in
     /// seconds. It should be longer than the shipper keeps lines back.
-    #[arg(long, env = "MOKA_SETTLE_SECONDS", value_name = "SECONDS", default_value_t = 10)]
+    #[arg(
+        long,
+        env = "MOKA_SETTLE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
     pub settle_seconds: u64,
 
     /// How long a reader waits at a gap in the archive before it counts as lost, in seconds.
-    #[arg(long, env = "MOKA_GAP_WAIT_SECONDS", value_name = "SECONDS", default_value_t = 60)]
+    #[arg(
+        long,
+        env = "MOKA_GAP_WAIT_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 60
+    )]
     pub gap_wait_seconds: u64,
 
     /// How long after its end an attempt's event log is still looked after, in seconds.
-    #[arg(long, env = "MOKA_LATE_SECONDS", value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(
+        long,
+        env = "MOKA_LATE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 3600
+    )]
     pub late_seconds: u64,
 
-    /// Whether the event log of a driver that was killed gets an end of our own, so that a History Server
-    /// lists it as completed.
+    /// Whether the event log of a driver that was killed gets an end of our own, so that a History
+    /// Server lists it as completed.
     #[arg(
         long,
         env = "MOKA_SYNTHETIC_END",
@@ -114,7 +141,8 @@ pub struct Config {
     )]
     pub follow_interval_milliseconds: u64,
 
-    /// Memory for raw objects that were read, in bytes; the same again for indexes of streams at most.
+    /// Memory for raw objects that were read, in bytes; the same again for indexes of streams at
+    /// most.
     #[arg(
         long,
         env = "MOKA_CACHE_BYTES",

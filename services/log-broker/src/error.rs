@@ -52,7 +52,10 @@ impl From<Error> for PublicError {
             }
             Error::Damaged { .. } | Error::Key(_) => {
                 tracing::error!(error = %chain(&error), "defect");
-                Self::new(ErrorReason::Internal, "an internal error; the log has the details")
+                Self::new(
+                    ErrorReason::Internal,
+                    "an internal error; the log has the details",
+                )
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Serves logs, live and archived, with one cursor across both; assembles event logs into the layout
-//! that a Spark History Server reads.
+//! Serves logs, live and archived, with one cursor across both; assembles event logs into the
+//! layout that a Spark History Server reads.
 
 pub mod api;
 pub mod applications;
@@ -13,7 +13,7 @@ pub mod error;
 pub mod metrics;
 pub mod serving;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use moka_process::{Exit, ProcessContext, ServiceInfo};
@@ -24,7 +24,7 @@ use crate::{
     api::LogApi,
     applications::{LiveAttempts, SubmissionClient},
     archive::RawObjects,
-    assembler::{AssemblySettings, Assembler},
+    assembler::{Assembler, AssemblySettings},
     cluster::{KubernetesLogs, LiveLogs},
     config::{Config, seconds},
     domain::keys::KeyGrammar,
@@ -65,21 +65,23 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
     } = config;
     let listen = context.listen.check(listen).context(Exit::Configuration)?;
     let metrics = context.metrics(Metrics::register);
-    let store = moka_objects::open(&objects_url).await.context(Exit::Configuration)?;
+    let store = moka_objects::open(&objects_url)
+        .await
+        .context(Exit::Configuration)?;
     let objects = RawObjects::new(store, cache_bytes, metrics.clone());
-    let grammar = Arc::new(KeyGrammar { containers: container_keys, events: event_keys });
+    let grammar = Arc::new(KeyGrammar {
+        containers: container_keys,
+        events: event_keys,
+    });
     let live = live_logs(&clusters).await?;
 
-    let options = ClientOptions {
-        user_agent: format!("moka-log-broker/{}", SERVICE.version),
-        ..ClientOptions::default()
-    };
-    let channel =
-        moka_rpc::client::connect(&submission_url, &options).context(Exit::Configuration)?;
-    let submission = SubmissionClient::new(channel);
+    let submission = submission(&submission_url)?;
     let attempts = LiveAttempts::new(seconds(late_seconds));
-    let (clock, stop) = (Arc::clone(&context.clock), context.stop.clone());
-    let watching = submission.clone().keep_watching(attempts.clone(), clock, stop);
+    let watching = submission.clone().keep_watching(
+        attempts.clone(),
+        Arc::clone(&context.clock),
+        context.stop.clone(),
+    );
     context.tasks.spawn("watch applications", watching);
 
     let settle = seconds(settle_seconds);
@@ -89,9 +91,19 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         settle,
         synthetic_end,
     };
-    let assembler = Assembler::new(objects.clone(), Arc::clone(&grammar), settings, metrics.clone());
-    let (clock, stop) = (Arc::clone(&context.clock), context.stop.clone());
-    let assembling = assembler.run(attempts, seconds(assembly_interval_seconds), clock, stop);
+    let assembler = Assembler::new(
+        objects.clone(),
+        Arc::clone(&grammar),
+        settings,
+        metrics.clone(),
+    );
+    let interval = seconds(assembly_interval_seconds);
+    let assembling = assembler.run(
+        attempts,
+        interval,
+        Arc::clone(&context.clock),
+        context.stop.clone(),
+    );
     context.tasks.spawn("assemble event logs", assembling);
 
     let serving = Serving {
@@ -104,10 +116,23 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         settings: ServingSettings {
             settle,
             gap_wait: seconds(gap_wait_seconds),
-            poll_interval: std::time::Duration::from_millis(follow_interval_milliseconds),
+            poll_interval: Duration::from_millis(follow_interval_milliseconds),
         },
         metrics,
     };
+    serve(&context, serving, listen)
+}
+
+fn submission(url: &str) -> anyhow::Result<SubmissionClient> {
+    let options = ClientOptions {
+        user_agent: format!("moka-log-broker/{}", SERVICE.version),
+        ..ClientOptions::default()
+    };
+    let channel = moka_rpc::client::connect(url, &options).context(Exit::Configuration)?;
+    Ok(SubmissionClient::new(channel))
+}
+
+fn serve(context: &ProcessContext, serving: Serving, listen: SocketAddr) -> anyhow::Result<()> {
     let api = LogApi::new(serving, context.stop.clone());
     let server = context
         .metrics(|registry| Server::new(ServerOptions::default(), registry))
@@ -116,7 +141,9 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         .bind(listen)
         .context(Exit::Configuration)?;
     tracing::info!(address = %server.local_address(), "gRPC port is open");
-    context.tasks.spawn("serve gRPC", server.serve(context.stop.clone()));
+    context
+        .tasks
+        .spawn("serve gRPC", server.serve(context.stop.clone()));
     Ok(())
 }
 
@@ -127,6 +154,8 @@ async fn live_logs(
         tracing::info!("no cluster is named, logs come from the object store only");
         return Ok(None);
     }
-    let logs = KubernetesLogs::new(clusters).await.context(Exit::Configuration)?;
+    let logs = KubernetesLogs::new(clusters)
+        .await
+        .context(Exit::Configuration)?;
     Ok(Some(Arc::new(logs)))
 }

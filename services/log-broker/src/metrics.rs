@@ -51,8 +51,16 @@ impl Metrics {
             "Lines of raw objects that are no records",
             records_malformed,
         );
-        registry.register("chunks_published", "Published chunks of event logs", chunks_published);
-        registry.register("event_logs_completed", "Completed event logs", event_logs_completed);
+        registry.register(
+            "chunks_published",
+            "Published chunks of event logs",
+            chunks_published,
+        );
+        registry.register(
+            "event_logs_completed",
+            "Completed event logs",
+            event_logs_completed,
+        );
         registry.register(
             "assembly_failures",
             "Assembler rounds that failed and will be repeated",

@@ -9,7 +9,11 @@ use moka_rpc::{Page, timestamp::to_proto};
 
 use crate::{
     domain::{
-        completeness, cri::Output, lines::Line, manifest::AssemblyState, stream::{Source, StreamName},
+        completeness,
+        cri::Output,
+        lines::Line,
+        manifest::AssemblyState,
+        stream::{Source, StreamName},
     },
     serving::{Answer, EventLogView, StreamView, page_key},
 };
@@ -19,7 +23,7 @@ pub(super) fn read_answer(answer: Answer, stream: &StreamName) -> ReadLogRespons
         next_cursor: answer.next.encode(stream),
         lines: answer.lines.into_iter().map(line).collect(),
         at_end: answer.at_end,
-        completeness: Some(completeness(answer.completeness)),
+        completeness: Some(completeness(&answer.completeness)),
     }
 }
 
@@ -27,23 +31,36 @@ pub(super) fn follow_answer(answer: Answer, stream: &StreamName) -> FollowLogRes
     FollowLogResponse {
         next_cursor: answer.next.encode(stream),
         lines: answer.lines.into_iter().map(line).collect(),
-        completeness: Some(completeness(answer.completeness)),
+        completeness: Some(completeness(&answer.completeness)),
     }
 }
 
-pub(super) fn stream_list(streams: &[StreamView], more: bool, page: &Page) -> ListLogStreamsResponse {
+pub(super) fn stream_list(
+    streams: &[StreamView],
+    more: bool,
+    page: &Page,
+) -> ListLogStreamsResponse {
     let next_page_token = match streams.last() {
         Some(last) if more => page.token_after(&page_key(&last.name)),
         _ => String::new(),
     };
-    ListLogStreamsResponse { streams: streams.iter().map(stream).collect(), next_page_token }
+    ListLogStreamsResponse {
+        streams: streams.iter().map(stream).collect(),
+        next_page_token,
+    }
 }
 
 pub(super) fn event_log(view: EventLogView) -> EventLog {
-    let EventLogView { checkpoint, updated } = view;
+    let EventLogView {
+        checkpoint,
+        updated,
+    } = view;
     let manifest = checkpoint.manifest();
     let gaps = manifest.gaps.iter().map(|gap| {
-        format!("bytes {} to {} of the driver's file are missing", gap.start_offset_bytes, gap.end_offset_bytes)
+        format!(
+            "bytes {} to {} of the driver's file are missing",
+            gap.start_offset_bytes, gap.end_offset_bytes
+        )
     });
     let state = match manifest.state {
         AssemblyState::InProgress => EventLogState::InProgress,
@@ -94,10 +111,14 @@ fn line(line: Line) -> LogLine {
         Some(Output::Stdout) => OutputKind::Stdout,
         Some(Output::Stderr) => OutputKind::Stderr,
     };
-    LogLine { text: line.text.into(), time: line.time.map(to_proto), output: output.into() }
+    LogLine {
+        text: line.text.into(),
+        time: line.time.map(to_proto),
+        output: output.into(),
+    }
 }
 
-fn completeness(found: completeness::Completeness) -> Completeness {
+fn completeness(found: &completeness::Completeness) -> Completeness {
     let verdict = match found.verdict {
         completeness::Verdict::Complete => CompletenessVerdict::Complete,
         completeness::Verdict::Truncated => CompletenessVerdict::Truncated,
@@ -109,7 +130,10 @@ fn completeness(found: completeness::Completeness) -> Completeness {
         start_offset_bytes: signed(gap.start_bytes),
         end_offset_bytes: signed(gap.end_bytes),
     });
-    Completeness { verdict: verdict.into(), lost_ranges: lost_ranges.collect() }
+    Completeness {
+        verdict: verdict.into(),
+        lost_ranges: lost_ranges.collect(),
+    }
 }
 
 fn signed(bytes: u64) -> i64 {

@@ -40,17 +40,26 @@ pub(super) struct Read {
 pub(super) fn read(request: ReadLogRequest) -> Result<Read, PublicError> {
     let mut violations = Violations::new();
     if request.maximum_lines < 0 {
-        violations.add("maximum_lines", format!("must be 0 to {MAX_LINES}; 0 means {DEFAULT_LINES}"));
+        violations.add(
+            "maximum_lines",
+            format!("must be 0 to {MAX_LINES}; 0 means {DEFAULT_LINES}"),
+        );
     }
     let lines = match request.maximum_lines {
         0 => DEFAULT_LINES,
         lines => lines.min(MAX_LINES),
     };
-    let limits =
-        Limits { lines: usize::try_from(lines).unwrap_or_default(), text_bytes: MAX_TEXT_BYTES };
+    let limits = Limits {
+        lines: usize::try_from(lines).unwrap_or_default(),
+        text_bytes: MAX_TEXT_BYTES,
+    };
     let start = start(&mut violations, request.cursor, request.tail_lines);
     let stream = stream(violations, request.stream)?;
-    Ok(Read { stream, start, limits })
+    Ok(Read {
+        stream,
+        start,
+        limits,
+    })
 }
 
 /// A request to follow.
@@ -63,13 +72,17 @@ pub(super) struct Follow {
 pub(super) fn follow(request: FollowLogRequest) -> Result<Follow, PublicError> {
     let mut violations = Violations::new();
     let start = start(&mut violations, request.cursor, request.tail_lines);
-    Ok(Follow { stream: stream(violations, request.stream)?, start })
+    Ok(Follow {
+        stream: stream(violations, request.stream)?,
+        start,
+    })
 }
 
 pub(super) fn application_id(field: &str, text: &str) -> Result<ApplicationId, PublicError> {
-    text.parse().map_err(|error: moka_core::id::ParseApplicationIdError| {
-        PublicError::invalid(Vec::new()).with_field(field, error.to_string())
-    })
+    text.parse()
+        .map_err(|error: moka_core::id::ParseApplicationIdError| {
+            PublicError::invalid(Vec::new()).with_field(field, error.to_string())
+        })
 }
 
 /// 0 is `None`.
@@ -77,8 +90,10 @@ pub(super) fn attempt_number(field: &str, number: i32) -> Result<Option<u32>, Pu
     match u32::try_from(number) {
         Ok(0) => Ok(None),
         Ok(number) => Ok(Some(number)),
-        Err(_negative) => Err(PublicError::invalid(Vec::new())
-            .with_field(field, "must be 0 or more; 0 means the last one that has logs")),
+        Err(_negative) => Err(PublicError::invalid(Vec::new()).with_field(
+            field,
+            "must be 0 or more; 0 means the last one that has logs",
+        )),
     }
 }
 
@@ -107,7 +122,10 @@ fn stream(
         violations.add("stream.application_id", error.to_string());
     }
     if name.attempt_number < 0 {
-        violations.add("stream.attempt_number", "must be 0 or more; 0 means the last one that has logs");
+        violations.add(
+            "stream.attempt_number",
+            "must be 0 or more; 0 means the last one that has logs",
+        );
     }
     if name.source.is_none() {
         violations.add("stream.source", "must be set: a container or an event log");
@@ -128,12 +146,16 @@ fn stream(
     };
     Ok(StreamRequest {
         application_id,
-        attempt_number: u32::try_from(name.attempt_number).ok().filter(|number| *number > 0),
+        attempt_number: u32::try_from(name.attempt_number)
+            .ok()
+            .filter(|number| *number > 0),
         source: match source {
             log_stream_name::Source::Container(ContainerSource { pod, container }) => {
                 SourceRequest::Container { pod, container }
             }
-            log_stream_name::Source::EventLog(EventLogSource { file }) => SourceRequest::EventLog { file },
+            log_stream_name::Source::EventLog(EventLogSource { file }) => {
+                SourceRequest::EventLog { file }
+            }
         },
     })
 }
@@ -154,33 +176,67 @@ mod tests {
 
     const ID: &str = "m01hf7yat00v2t9d4h5w8k3e6qz";
 
-    fn name(source: log_stream_name::Source) -> Option<LogStreamName> {
-        Some(LogStreamName { application_id: ID.to_owned(), attempt_number: 0, source: Some(source) })
+    fn name(source: log_stream_name::Source) -> LogStreamName {
+        LogStreamName {
+            application_id: ID.to_owned(),
+            attempt_number: 0,
+            source: Some(source),
+        }
     }
 
-    fn driver() -> Option<LogStreamName> {
-        name(log_stream_name::Source::Container(ContainerSource::default()))
+    fn driver() -> LogStreamName {
+        name(log_stream_name::Source::Container(
+            ContainerSource::default(),
+        ))
     }
 
     fn fields(request: ReadLogRequest) -> Vec<String> {
         let error = read(request).unwrap_err();
         assert_eq!(error.reason, ErrorReason::InvalidField);
-        error.violations.into_iter().map(|violation| violation.field).collect()
+        error
+            .violations
+            .into_iter()
+            .map(|violation| violation.field)
+            .collect()
     }
 
     #[test]
     fn every_field_at_fault_is_named() {
         assert_eq!(fields(ReadLogRequest::default()), ["stream"]);
-        let empty = Some(LogStreamName { attempt_number: -1, ..Default::default() });
+        let empty = Some(LogStreamName {
+            attempt_number: -1,
+            ..Default::default()
+        });
         assert_eq!(
-            fields(ReadLogRequest { stream: empty, maximum_lines: -1, tail_lines: 100_001, ..Default::default() }),
-            ["maximum_lines", "tail_lines", "stream.application_id", "stream.attempt_number", "stream.source"]
+            fields(ReadLogRequest {
+                stream: empty,
+                maximum_lines: -1,
+                tail_lines: 100_001,
+                ..Default::default()
+            }),
+            [
+                "maximum_lines",
+                "tail_lines",
+                "stream.application_id",
+                "stream.attempt_number",
+                "stream.source"
+            ]
         );
-        let both = ReadLogRequest { stream: driver(), cursor: "c".to_owned(), tail_lines: 1, ..Default::default() };
+        let both = ReadLogRequest {
+            stream: Some(driver()),
+            cursor: "c".to_owned(),
+            tail_lines: 1,
+            ..Default::default()
+        };
         assert_eq!(fields(both), ["tail_lines"]);
         for file in ["../x", "..", "a\nb", &"x".repeat(256)] {
-            let source = log_stream_name::Source::EventLog(EventLogSource { file: file.to_owned() });
-            let request = ReadLogRequest { stream: name(source), ..Default::default() };
+            let source = log_stream_name::Source::EventLog(EventLogSource {
+                file: file.to_owned(),
+            });
+            let request = ReadLogRequest {
+                stream: Some(name(source)),
+                ..Default::default()
+            };
             assert_eq!(fields(request), ["stream.event_log.file"], "{file}");
         }
     }
@@ -188,7 +244,11 @@ mod tests {
     #[test]
     fn limits_are_defaulted_and_cut() {
         for (asked, lines) in [(0, 1000), (1, 1), (10_001, 10_000)] {
-            let request = ReadLogRequest { stream: driver(), maximum_lines: asked, ..Default::default() };
+            let request = ReadLogRequest {
+                stream: Some(driver()),
+                maximum_lines: asked,
+                ..Default::default()
+            };
             assert_eq!(read(request).unwrap().limits.lines, lines);
         }
     }

@@ -25,7 +25,9 @@ pub struct SubmissionClient {
 impl SubmissionClient {
     /// A client on a channel.
     pub fn new(channel: Channel) -> Self {
-        Self { client: SubmissionServiceClient::new(channel) }
+        Self {
+            client: SubmissionServiceClient::new(channel),
+        }
     }
 
     /// Opens a watch: from a snapshot on, or after a cursor.
@@ -37,9 +39,16 @@ impl SubmissionClient {
         &self,
         cursor: String,
     ) -> Result<Streaming<WatchApplicationsResponse>, PublicError> {
-        let request = WatchApplicationsRequest { cursor, ..Default::default() };
+        let request = WatchApplicationsRequest {
+            cursor,
+            ..Default::default()
+        };
         let opening = self.client.clone();
-        let answer = async move { { opening }.watch_applications(without_deadline(request)).await };
+        let answer = async move {
+            { opening }
+                .watch_applications(without_deadline(request))
+                .await
+        };
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(error_of(&status)),
@@ -51,7 +60,9 @@ impl SubmissionClient {
 #[async_trait]
 impl Applications for SubmissionClient {
     async fn get(&self, id: ApplicationId) -> Result<Option<ApplicationView>, PublicError> {
-        let mut request = tonic::Request::new(GetApplicationRequest { application_id: id.to_string() });
+        let mut request = tonic::Request::new(GetApplicationRequest {
+            application_id: id.to_string(),
+        });
         request.set_timeout(DEADLINE);
         match self.client.clone().get_application(request).await {
             Ok(response) => {
@@ -70,6 +81,9 @@ impl Applications for SubmissionClient {
 }
 
 fn unavailable() -> PublicError {
-    PublicError::new(ErrorReason::PeerUnavailable, "submission does not answer; try again")
-        .retry_after(RETRY_AFTER)
+    PublicError::new(
+        ErrorReason::PeerUnavailable,
+        "submission does not answer; try again",
+    )
+    .retry_after(RETRY_AFTER)
 }

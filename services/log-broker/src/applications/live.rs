@@ -23,7 +23,10 @@ impl LiveAttempts {
     /// None yet; attempts are kept for so long after their end.
     pub fn new(late: Duration) -> Self {
         let late = SignedDuration::try_from(late).unwrap_or(SignedDuration::MAX);
-        Self { attempts: Arc::default(), late }
+        Self {
+            attempts: Arc::default(),
+            late,
+        }
     }
 
     /// Takes in what submission says of an application.
@@ -46,7 +49,9 @@ impl LiveAttempts {
     }
 
     fn is_over(&self, attempt: &AttemptView, now: Timestamp) -> bool {
-        attempt.ended.is_some_and(|ended| now.duration_since(ended) > self.late)
+        attempt
+            .ended
+            .is_some_and(|ended| now.duration_since(ended) > self.late)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AttemptName, AttemptView>> {

@@ -14,18 +14,23 @@ use super::{ApplicationView, LiveAttempts, SubmissionClient};
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// Submission sends a sign of life more often than that.
-const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 
 impl SubmissionClient {
-    /// Keeps `attempts` up to date until the stop. A cut connection goes on after the last answer that
-    /// was dealt with; one that is too old starts with a snapshot.
+    /// Keeps `attempts` up to date until the stop. A cut connection goes on after the last answer
+    /// that was dealt with; one that is too old starts with a snapshot.
     pub async fn keep_watching(
         self,
         attempts: LiveAttempts,
         clock: Arc<dyn Clock>,
         stop: CancellationToken,
     ) {
-        let mut watch = Watch { client: self, attempts, clock, cursor: String::new() };
+        let mut watch = Watch {
+            client: self,
+            attempts,
+            clock,
+            cursor: String::new(),
+        };
         let mut delay = FIRST_DELAY;
         loop {
             let before = watch.cursor.clone();
@@ -39,7 +44,11 @@ impl SubmissionClient {
                     watch.cursor.clear();
                 }
             }
-            delay = if watch.cursor == before { (delay * 2).min(LONGEST_DELAY) } else { FIRST_DELAY };
+            delay = if watch.cursor == before {
+                (delay * 2).min(LONGEST_DELAY)
+            } else {
+                FIRST_DELAY
+            };
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = stop.cancelled() => return,
@@ -88,9 +97,11 @@ impl Watch {
     }
 
     fn update(&self, application: &Application) {
-        match ApplicationView::of_proto(application) {
-            Some(view) => self.attempts.update(view, self.clock.now()),
-            None => tracing::warn!(application.id = application.application_id, "not an application id"),
-        }
+        let Some(view) = ApplicationView::of_proto(application) else {
+            let id = &application.application_id;
+            tracing::warn!(application.id = id, "not an application id");
+            return;
+        };
+        self.attempts.update(view, self.clock.now());
     }
 }

@@ -87,14 +87,21 @@ impl StreamIndex {
         }
     }
 
-    /// Reads the objects that it does not know yet; says whether there were any. After an error it knows
-    /// what it knew before.
+    /// Reads the objects that it does not know yet; says whether there were any. After an error it
+    /// knows what it knew before.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn add(&mut self, objects: &RawObjects, listed: Vec<ObjectMeta>) -> Result<bool, Error> {
-        let new: Vec<_> = listed.into_iter().filter(|meta| !self.seen.contains(&meta.key)).collect();
+    pub async fn add(
+        &mut self,
+        objects: &RawObjects,
+        listed: Vec<ObjectMeta>,
+    ) -> Result<bool, Error> {
+        let new: Vec<_> = listed
+            .into_iter()
+            .filter(|meta| !self.seen.contains(&meta.key))
+            .collect();
         if new.is_empty() {
             return Ok(false);
         }
@@ -105,13 +112,20 @@ impl StreamIndex {
             .await?;
         for (meta, runs) in read {
             for (position, run) in runs.into_iter().enumerate() {
-                if self.path_filter.as_ref().is_none_or(|filter| filter.accepts(&run.path)) {
+                if self
+                    .path_filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.accepts(&run.path))
+                {
                     self.runs.push(run);
                     self.places.push((self.objects.len(), position));
                 }
             }
             self.seen.insert(meta.key.clone());
-            self.objects.push(StreamObject { key: meta.key, modified: meta.modified });
+            self.objects.push(StreamObject {
+                key: meta.key,
+                modified: meta.modified,
+            });
         }
         self.layout = Layout::new(self.kind, &self.runs);
         Ok(true)
@@ -149,7 +163,11 @@ impl StreamIndex {
 
     /// Memory that it takes, roughly.
     pub fn size_bytes(&self) -> usize {
-        let runs = self.runs.iter().map(|run| size_of::<Run>() + run.marks.len() * 40).sum::<usize>();
+        let runs = self
+            .runs
+            .iter()
+            .map(|run| size_of::<Run>() + run.marks.len() * 40)
+            .sum::<usize>();
         runs + self.objects.len() * 400
     }
 
@@ -163,8 +181,10 @@ impl StreamIndex {
         let key = &self.objects[object].key;
         let loaded = objects.load(key).await?;
         let found = piece(&loaded, position).and_then(|piece| {
-            let start = usize::try_from(segment.start_bytes.checked_sub(piece.run.start_bytes)?).ok()?;
-            let end = usize::try_from(segment.end_bytes.checked_sub(piece.run.start_bytes)?).ok()?;
+            let start =
+                usize::try_from(segment.start_bytes.checked_sub(piece.run.start_bytes)?).ok()?;
+            let end =
+                usize::try_from(segment.end_bytes.checked_sub(piece.run.start_bytes)?).ok()?;
             piece.bytes.get(start..end)
         });
         found.map(<[u8]>::to_vec).ok_or_else(|| Error::Damaged {
@@ -173,8 +193,8 @@ impl StreamIndex {
         })
     }
 
-    /// Bytes of the first generation from `start_bytes` on: whole segments until there are `limit` bytes
-    /// or a gap.
+    /// Bytes of the first generation from `start_bytes` on: whole segments until there are `limit`
+    /// bytes or a gap.
     ///
     /// # Errors
     ///
@@ -195,7 +215,10 @@ impl StreamIndex {
             if bytes.len() >= limit || position >= end {
                 break;
             }
-            let part = Segment { start_bytes: position, ..segment.clone() };
+            let part = Segment {
+                start_bytes: position,
+                ..segment.clone()
+            };
             bytes.extend(self.bytes(objects, &part).await?);
         }
         Ok(bytes)

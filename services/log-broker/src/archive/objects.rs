@@ -40,11 +40,20 @@ struct Cache {
 }
 
 impl RawObjects {
-    /// A reader that keeps at most so many bytes of objects, or the last one when it alone is larger.
+    /// A reader that keeps at most so many bytes of objects, or the last one when it alone is
+    /// larger.
     pub fn new(store: Arc<dyn ObjectStore>, cache_bytes: usize, metrics: Metrics) -> Self {
-        let cache =
-            Cache { entries: BTreeMap::new(), size_bytes: 0, maximum_bytes: cache_bytes, clock: 0 };
-        Self { store, cache: Arc::new(Mutex::new(cache)), metrics }
+        let cache = Cache {
+            entries: BTreeMap::new(),
+            size_bytes: 0,
+            maximum_bytes: cache_bytes,
+            clock: 0,
+        };
+        Self {
+            store,
+            cache: Arc::new(Mutex::new(cache)),
+            metrics,
+        }
     }
 
     /// The store.
@@ -61,7 +70,10 @@ impl RawObjects {
         let mut found = Vec::new();
         let mut start_after: Option<String> = None;
         loop {
-            let page = self.store.list(prefix, start_after.as_deref(), PAGE_SIZE).await?;
+            let page = self
+                .store
+                .list(prefix, start_after.as_deref(), PAGE_SIZE)
+                .await?;
             found.extend(page.objects);
             start_after = page.next;
             if start_after.is_none() {
@@ -79,10 +91,16 @@ impl RawObjects {
         let object = self.load(key).await?;
         self.metrics.records_read.inc_by(object.record_count);
         if object.malformed_count > 0 {
-            self.metrics.records_malformed.inc_by(object.malformed_count);
+            self.metrics
+                .records_malformed
+                .inc_by(object.malformed_count);
             tracing::warn!(%key, count = object.malformed_count, "object has lines that are no records");
         }
-        Ok(object.pieces.iter().map(|piece| piece.run.clone()).collect())
+        Ok(object
+            .pieces
+            .iter()
+            .map(|piece| piece.run.clone())
+            .collect())
     }
 
     /// An object.
@@ -145,7 +163,9 @@ impl Cache {
         }
         while self.size_bytes > self.maximum_bytes && self.entries.len() > 1 {
             let oldest = self.entries.iter().min_by_key(|(_, (_, used))| *used);
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+                break;
+            };
             if let Some((object, _)) = self.entries.remove(&oldest) {
                 self.size_bytes -= object.size_bytes();
             }
@@ -163,7 +183,10 @@ fn uncompressed(key: &ObjectKey, bytes: Bytes) -> Result<Bytes, Error> {
     };
     let mut plain = Vec::new();
     let decoder = zstd::stream::read::Decoder::with_buffer(&*bytes).map_err(damaged)?;
-    decoder.take(MAX_UNCOMPRESSED_BYTES + 1).read_to_end(&mut plain).map_err(damaged)?;
+    decoder
+        .take(MAX_UNCOMPRESSED_BYTES + 1)
+        .read_to_end(&mut plain)
+        .map_err(damaged)?;
     if plain.len() as u64 > MAX_UNCOMPRESSED_BYTES {
         return Err(too_large(key));
     }
@@ -172,7 +195,10 @@ fn uncompressed(key: &ObjectKey, bytes: Bytes) -> Result<Bytes, Error> {
 
 fn too_large(key: &ObjectKey) -> Error {
     let limit_mebibytes = MAX_UNCOMPRESSED_BYTES >> 20;
-    Error::Damaged { key: key.to_string(), problem: format!("more than {limit_mebibytes} MiB") }
+    Error::Damaged {
+        key: key.to_string(),
+        problem: format!("more than {limit_mebibytes} MiB"),
+    }
 }
 
 // A put of an assembled chunk is limited by the store; a raw object may be larger than that.

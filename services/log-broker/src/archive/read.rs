@@ -59,7 +59,12 @@ pub struct ArchivePage {
 
 impl ArchivePage {
     fn at(cursor: Cursor) -> Self {
-        Self { lines: Vec::new(), next: cursor, end: PageEnd::Archive, gaps: Vec::new() }
+        Self {
+            lines: Vec::new(),
+            next: cursor,
+            end: PageEnd::Archive,
+            gaps: Vec::new(),
+        }
     }
 
     /// Adds a line; says whether there is room for another.
@@ -94,7 +99,10 @@ impl StreamIndex {
         let mut page = ArchivePage::at(cursor);
         let mut text_bytes = 0;
         let start = self.step_of(cursor);
-        page.gaps = self.layout().steps[..start].iter().filter_map(as_gap).collect();
+        page.gaps = self.layout().steps[..start]
+            .iter()
+            .filter_map(as_gap)
+            .collect();
         let mut lines = StepLines::new(self.kind(), self.maximum_time_before(start));
         for step in &self.layout().steps[start..] {
             let placed = match step {
@@ -106,9 +114,7 @@ impl StreamIndex {
                     page.gaps.push(gap.clone());
                     lines.finish()
                 }
-                Step::Segment(segment) => {
-                    lines.push(segment, &self.bytes(objects, segment).await?)
-                }
+                Step::Segment(segment) => lines.push(segment, &self.bytes(objects, segment).await?),
             };
             for (line, after) in placed {
                 if !is_up_to(after, cursor) && !page.push(line, after, limits, &mut text_bytes) {
@@ -164,13 +170,15 @@ impl StreamIndex {
         Ok(last.front().copied().unwrap_or(Cursor::Begin))
     }
 
-    /// The step at which reading may start, so that every line after the cursor gets its right place: no
-    /// line before the step has the cursor's time.
+    /// The step at which reading may start, so that every line after the cursor gets its right
+    /// place: no line before the step has the cursor's time.
     fn step_of(&self, cursor: Cursor) -> usize {
         let steps = &self.layout().steps;
         let is_start = |index: &usize| match (&steps[*index], cursor) {
             (Step::Segment(segment), Cursor::Line(place)) => {
-                segment.maximum_time_before.is_some_and(|time| time < place.time)
+                segment
+                    .maximum_time_before
+                    .is_some_and(|time| time < place.time)
                     && self.starts_whole(*index)
             }
             (Step::Segment(segment), Cursor::Offset(offset)) => segment.start_bytes <= offset,
@@ -183,9 +191,12 @@ impl StreamIndex {
         let steps = &self.layout().steps;
         let mut counted = 0;
         for (index, step) in steps.iter().enumerate().rev() {
-            let Step::Segment(segment) = step else { continue };
+            let Step::Segment(segment) = step else {
+                continue;
+            };
             let run = &self.runs()[segment.run];
-            // Of a run that overlaps the one before only a part counts, which is not known by lines.
+            // Of a run that overlaps the one before only a part counts, which is not known by
+            // lines.
             if segment.start_bytes == run.start_bytes {
                 counted += run.whole_line_count;
             }
@@ -201,7 +212,10 @@ impl StreamIndex {
 
     /// Whether no line goes on from the step before.
     fn starts_whole(&self, step: usize) -> bool {
-        match step.checked_sub(1).map(|before| &self.layout().steps[before]) {
+        match step
+            .checked_sub(1)
+            .map(|before| &self.layout().steps[before])
+        {
             Some(Step::Segment(before)) => !self.runs()[before.run].ends_partial,
             Some(Step::Gap(_)) | None => true,
         }
@@ -223,7 +237,10 @@ struct StepLines {
 
 impl StepLines {
     fn new(kind: StreamKind, maximum_time_before: Option<Timestamp>) -> Self {
-        Self { kind, joiner: LineJoiner::after(maximum_time_before) }
+        Self {
+            kind,
+            joiner: LineJoiner::after(maximum_time_before),
+        }
     }
 
     fn push(&mut self, segment: &Segment, bytes: &[u8]) -> Vec<(Line, Cursor)> {
@@ -233,9 +250,15 @@ impl StepLines {
             offset_bytes += line.len() as u64;
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             match self.kind {
-                StreamKind::Container => lines.extend(self.joiner.push(line).into_iter().map(placed)),
+                StreamKind::Container => {
+                    lines.extend(self.joiner.push(line).into_iter().map(placed));
+                }
                 StreamKind::EventLog => {
-                    let line = Line { text: line.to_vec(), time: None, output: None };
+                    let line = Line {
+                        text: line.to_vec(),
+                        time: None,
+                        output: None,
+                    };
                     lines.push((line, Cursor::Offset(offset_bytes)));
                 }
             }

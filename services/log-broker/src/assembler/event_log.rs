@@ -23,8 +23,9 @@ use crate::{
 /// One event log, from its raw objects to its chunks.
 ///
 /// A round decides the next chunk, writes the decision into the checkpoint on the condition that no
-/// other replica has, and publishes it. After any error the checkpoint is read again and what it says is
-/// published again, so that a crash at any point is repaired by the next round, here or elsewhere.
+/// other replica has, and publishes it. After any error the checkpoint is read again and what it
+/// says is published again, so that a crash at any point is repaired by the next round, here or
+/// elsewhere.
 #[derive(Debug)]
 pub struct EventLogAssembly {
     pub(super) attempt: AttemptName,
@@ -74,7 +75,9 @@ impl EventLogAssembly {
             file: file.to_owned(),
             objects,
             out,
-            index: StreamIndex::of_source(&Source::EventLog { file: file.to_owned() }),
+            index: StreamIndex::of_source(&Source::EventLog {
+                file: file.to_owned(),
+            }),
             metrics,
             settings,
             decided: None,
@@ -82,8 +85,8 @@ impl EventLogAssembly {
         }
     }
 
-    /// Does what can be done with the objects that were listed. `ended` is when submission says that the
-    /// attempt ended.
+    /// Does what can be done with the objects that were listed. `ended` is when submission says
+    /// that the attempt ended.
     ///
     /// # Errors
     ///
@@ -96,13 +99,12 @@ impl EventLogAssembly {
     ) -> Result<AssemblyStatus, Error> {
         let known = self.decided.take();
         self.index.add(&self.objects, listed).await?;
-        let mut decided = match known {
-            Some(decided) => decided,
-            None => {
-                let decided = self.load().await?;
-                self.publish_again(&decided.checkpoint).await?;
-                decided
-            }
+        let mut decided = if let Some(decided) = known {
+            decided
+        } else {
+            let decided = self.load().await?;
+            self.publish_again(&decided.checkpoint).await?;
+            decided
         };
         while let Some((next, chunk)) = self.next_decision(&decided.checkpoint, ended, now).await? {
             let Some(etag) = self.decide(&next, decided.etag).await? else {
@@ -110,7 +112,10 @@ impl EventLogAssembly {
                 tracing::info!(attempt = %self.attempt, file = self.file, "another replica assembles");
                 return Ok(self.status(&decided.checkpoint, now));
             };
-            decided = Decided { checkpoint: next, etag: Some(etag) };
+            decided = Decided {
+                checkpoint: next,
+                etag: Some(etag),
+            };
             self.publish(&decided.checkpoint, chunk).await?;
         }
         let status = self.status(&decided.checkpoint, now);
@@ -118,13 +123,16 @@ impl EventLogAssembly {
         Ok(status)
     }
 
-    /// What the last round decided; `None` after a round that failed or lost against another replica.
+    /// What the last round decided; `None` after a round that failed or lost against another
+    /// replica.
     pub fn manifest(&self) -> Option<Manifest> {
-        self.decided.as_ref().map(|decided| decided.checkpoint.manifest())
+        self.decided
+            .as_ref()
+            .map(|decided| decided.checkpoint.manifest())
     }
 
-    /// The checkpoint that should be next, and the bytes of its new chunk; `None` when nothing is to be
-    /// done.
+    /// The checkpoint that should be next, and the bytes of its new chunk; `None` when nothing is
+    /// to be done.
     async fn next_decision(
         &mut self,
         now_decided: &Checkpoint,
@@ -139,7 +147,9 @@ impl EventLogAssembly {
                 let next = now_decided.with_chunk(*range, now.as_millisecond(), size_bytes);
                 Checkpoint {
                     application_end_seen: next.application_end_seen || has_application_end(bytes),
-                    spark_application_id: next.spark_application_id.or_else(|| spark_application_id(bytes)),
+                    spark_application_id: next
+                        .spark_application_id
+                        .or_else(|| spark_application_id(bytes)),
                     ..next
                 }
             }
@@ -173,7 +183,10 @@ impl EventLogAssembly {
         if end_bytes > start_bytes && (is_due || is_new) {
             self.examined_end_bytes = end_bytes;
             let limit = self.settings.chunk_bytes;
-            let mut bytes = self.index.bytes_from(&self.objects, start_bytes, limit).await?;
+            let mut bytes = self
+                .index
+                .bytes_from(&self.objects, start_bytes, limit)
+                .await?;
             if start_bytes + bytes.len() as u64 == end_bytes {
                 bytes.truncate(without_torn_line(&bytes).len());
             }
@@ -183,7 +196,11 @@ impl EventLogAssembly {
                 // What follows is looked at in the same round.
                 self.examined_end_bytes = start_bytes;
                 let end_bytes = start_bytes + bytes.len() as u64;
-                let range = ChunkRange { start_bytes, end_bytes, synthetic_end_milliseconds: None };
+                let range = ChunkRange {
+                    start_bytes,
+                    end_bytes,
+                    synthetic_end_milliseconds: None,
+                };
                 return Ok(Some((range, bytes)));
             }
         }
@@ -191,7 +208,11 @@ impl EventLogAssembly {
     }
 
     /// The end that the driver did not write, when everything that it wrote is published.
-    fn synthetic_chunk(&self, decided: &Checkpoint, ended: Timestamp) -> Option<(ChunkRange, Vec<u8>)> {
+    fn synthetic_chunk(
+        &self,
+        decided: &Checkpoint,
+        ended: Timestamp,
+    ) -> Option<(ChunkRange, Vec<u8>)> {
         let is_whole = self.index.layout().gaps().next().is_none();
         let is_wanted = self.settings.synthetic_end
             && decided.chunk_count > 0
@@ -208,7 +229,10 @@ impl EventLogAssembly {
     }
 
     fn is_settled(&self, ended: Timestamp, now: Timestamp) -> bool {
-        let quiet_since = self.index.last_modified().map_or(ended, |modified| modified.max(ended));
+        let quiet_since = self
+            .index
+            .last_modified()
+            .map_or(ended, |modified| modified.max(ended));
         now.duration_since(quiet_since).unsigned_abs() >= self.settings.settle && now >= quiet_since
     }
 

@@ -20,9 +20,15 @@ impl EventLogAssembly {
         match self.out.get(&key).await? {
             Some(object) => {
                 let checkpoint = parse(&key, &object.bytes)?;
-                Ok(Decided { checkpoint, etag: Some(object.etag) })
+                Ok(Decided {
+                    checkpoint,
+                    etag: Some(object.etag),
+                })
             }
-            None => Ok(Decided { checkpoint: Checkpoint::new(self.attempt, &self.file), etag: None }),
+            None => Ok(Decided {
+                checkpoint: Checkpoint::new(self.attempt, &self.file),
+                etag: None,
+            }),
         }
     }
 
@@ -41,10 +47,12 @@ impl EventLogAssembly {
         }
     }
 
-    /// Publishes what a checkpoint says that was found in the store: whoever wrote it may have crashed
-    /// right after.
+    /// Publishes what a checkpoint says that was found in the store: whoever wrote it may have
+    /// crashed right after.
     pub(super) async fn publish_again(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let Some(range) = checkpoint.last_chunk else { return Ok(()) };
+        let Some(range) = checkpoint.last_chunk else {
+            return Ok(());
+        };
         let key = ObjectKey::new(checkpoint.keys().chunk(checkpoint.chunk_count))?;
         if self.out.head(&key).await?.is_some() {
             return self.publish(checkpoint, None).await;
@@ -52,19 +60,33 @@ impl EventLogAssembly {
         let length = usize::try_from(range.end_bytes - range.start_bytes).unwrap_or(usize::MAX);
         let mut bytes = match length {
             0 => Vec::new(),
-            _ => self.index.bytes_from(&self.objects, range.start_bytes, length).await?,
+            _ => {
+                self.index
+                    .bytes_from(&self.objects, range.start_bytes, length)
+                    .await?
+            }
         };
         if bytes.len() < length {
             // A listing may lag behind another replica's.
             let problem = "its raw records are not there (yet)".to_owned();
-            return Err(Error::Damaged { key: key.to_string(), problem });
+            return Err(Error::Damaged {
+                key: key.to_string(),
+                problem,
+            });
         }
         bytes.truncate(length);
-        bytes.extend(range.synthetic_end_milliseconds.map(synthetic_end).into_iter().flatten());
+        bytes.extend(
+            range
+                .synthetic_end_milliseconds
+                .map(synthetic_end)
+                .into_iter()
+                .flatten(),
+        );
         self.publish(checkpoint, Some(bytes)).await
     }
 
-    /// Puts chunk, manifest and marker, in this order. The log counts as completed with the last put.
+    /// Puts chunk, manifest and marker, in this order. The log counts as completed with the last
+    /// put.
     pub(super) async fn publish(
         &self,
         checkpoint: &Checkpoint,
@@ -77,18 +99,18 @@ impl EventLogAssembly {
         let completed = checkpoint.state == AssemblyState::Completed;
         if checkpoint.chunk_count == 1 {
             self.claim(checkpoint).await?;
-            self.put_once(keys.in_progress_marker(), Bytes::new()).await?;
+            self.put_once(keys.in_progress_marker(), Bytes::new())
+                .await?;
         }
         if let Some(bytes) = chunk {
-            if self.put_once(keys.chunk(checkpoint.chunk_count), bytes.into()).await? {
-                self.metrics.chunks_published.inc();
-            }
+            let key = keys.chunk(checkpoint.chunk_count);
+            let is_new = self.put_once(key, bytes.into()).await?;
+            self.metrics.chunks_published.inc_by(is_new.into());
         }
         self.put_manifest(checkpoint).await?;
         if completed {
-            if self.put_once(keys.final_marker(), Bytes::new()).await? {
-                self.metrics.event_logs_completed.inc();
-            }
+            let is_new = self.put_once(keys.final_marker(), Bytes::new()).await?;
+            self.metrics.event_logs_completed.inc_by(is_new.into());
             let marker = ObjectKey::new(keys.in_progress_marker())?;
             self.out.delete(&marker).await?;
         }
@@ -104,10 +126,15 @@ impl EventLogAssembly {
                 self.put_once(key.to_string(), json(&manifest)?).await?;
                 Ok(())
             }
-            Some(found) if parse::<Manifest>(&key, &found.bytes)?.is_of_same_attempt(&manifest) => Ok(()),
+            Some(found) if parse::<Manifest>(&key, &found.bytes)?.is_of_same_attempt(&manifest) => {
+                Ok(())
+            }
             Some(_) => {
                 let problem = "another attempt has an event log of this name".to_owned();
-                Err(Error::Damaged { key: key.to_string(), problem })
+                Err(Error::Damaged {
+                    key: key.to_string(),
+                    problem,
+                })
             }
         }
     }

@@ -50,7 +50,13 @@ impl Assembler {
         settings: AssemblySettings,
         metrics: Metrics,
     ) -> Self {
-        Self { objects, grammar, settings, metrics, attempts: BTreeMap::new() }
+        Self {
+            objects,
+            grammar,
+            settings,
+            metrics,
+            attempts: BTreeMap::new(),
+        }
     }
 
     /// Looks at the attempts until the stop. A round that was begun is finished.
@@ -75,13 +81,18 @@ impl Assembler {
     pub async fn round(&mut self, live: Vec<AttemptView>, now: Timestamp) {
         let names: BTreeSet<_> = live.iter().map(|attempt| attempt.name).collect();
         self.attempts.retain(|name, _| names.contains(name));
-        self.metrics.attempts.set(i64::try_from(names.len()).unwrap_or(i64::MAX));
+        self.metrics
+            .attempts
+            .set(i64::try_from(names.len()).unwrap_or(i64::MAX));
         let mut due = Vec::new();
         for attempt in live {
-            let assembly = self.attempts.remove(&attempt.name).unwrap_or_else(|| AttemptAssembly {
-                logs: BTreeMap::new(),
-                next_look: now,
-            });
+            let assembly = self
+                .attempts
+                .remove(&attempt.name)
+                .unwrap_or_else(|| AttemptAssembly {
+                    logs: BTreeMap::new(),
+                    next_look: now,
+                });
             if assembly.next_look <= now {
                 due.push((attempt, assembly));
             } else {
@@ -103,7 +114,9 @@ impl Assembler {
             }
         }
         self.metrics.assembly_lag_seconds.set(lag.as_secs_f64());
-        self.metrics.gaps.set(i64::try_from(gap_count).unwrap_or(i64::MAX));
+        self.metrics
+            .gaps
+            .set(i64::try_from(gap_count).unwrap_or(i64::MAX));
     }
 
     async fn look(
@@ -121,7 +134,9 @@ impl Assembler {
                 Vec::new()
             }
         };
-        let since_end = attempt.ended.map_or(SignedDuration::ZERO, |ended| now.duration_since(ended));
+        let since_end = attempt
+            .ended
+            .map_or(SignedDuration::ZERO, |ended| now.duration_since(ended));
         let pause = (since_end / BACK_OFF).max(SignedDuration::ZERO);
         assembly.next_look = if since_end.unsigned_abs() > self.settings.settle * 2 {
             now.saturating_add(pause).unwrap_or(now)
@@ -137,12 +152,15 @@ impl Assembler {
         logs: &mut BTreeMap<String, EventLogAssembly>,
         now: Timestamp,
     ) -> Result<Vec<AssemblyStatus>, Error> {
-        let listed = self.objects.list(&self.grammar.events_prefix(attempt.name)).await?;
+        let listed = self
+            .objects
+            .list(&self.grammar.events_prefix(attempt.name))
+            .await?;
         let mut by_file: BTreeMap<String, Vec<ObjectMeta>> = BTreeMap::new();
         for object in listed {
-            match self.grammar.source_of(attempt.name, object.key.as_str()) {
-                Some(Source::EventLog { file }) => by_file.entry(file).or_default().push(object),
-                _ => tracing::debug!(key = %object.key, "not a raw object of an event log"),
+            let source = self.grammar.source_of(attempt.name, object.key.as_str());
+            if let Some(Source::EventLog { file }) = source {
+                by_file.entry(file).or_default().push(object);
             }
         }
         let mut statuses = Vec::new();

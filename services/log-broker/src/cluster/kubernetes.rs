@@ -19,6 +19,8 @@ use crate::{
 
 /// Most bytes that are asked for at once.
 const LIMIT_BYTES: u32 = 4 << 20;
+/// Enough for the time of a first line.
+const FIRST_LINE_BYTES: u32 = 1 << 10;
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The container has not started, or the pod has no such container.
 const BAD_REQUEST: u16 = 400;
@@ -44,8 +46,14 @@ impl FromStr for ClusterAccess {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             Some(("", _) | (_, "")) | None => Err(ParseClusterError),
-            Some((name, "in-cluster")) => Ok(Self { name: name.to_owned(), kubeconfig: None }),
-            Some((name, path)) => Ok(Self { name: name.to_owned(), kubeconfig: Some(path.into()) }),
+            Some((name, "in-cluster")) => Ok(Self {
+                name: name.to_owned(),
+                kubeconfig: None,
+            }),
+            Some((name, path)) => Ok(Self {
+                name: name.to_owned(),
+                kubeconfig: Some(path.into()),
+            }),
         }
     }
 }
@@ -58,7 +66,9 @@ pub struct KubernetesLogs {
 
 impl std::fmt::Debug for KubernetesLogs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KubernetesLogs").field("clusters", &self.clients.keys()).finish()
+        f.debug_struct("KubernetesLogs")
+            .field("clusters", &self.clients.keys())
+            .finish()
     }
 }
 
@@ -85,19 +95,13 @@ impl LiveLogs for KubernetesLogs {
         container: &LiveContainer,
         since: Option<Timestamp>,
     ) -> Result<Option<Vec<PlacedLine>>, Error> {
-        let Some(client) = self.clients.get(&container.cluster) else { return Ok(None) };
-        let failed = |source| Error::Cluster { cluster: container.cluster.clone(), source };
-        let fetched = tokio::time::timeout(DEADLINE, fetch(client.clone(), container, since)).await;
-        match fetched {
-            Ok(Ok(bytes)) => Ok(Some(placed_lines(&bytes))),
-            Ok(Err(kube::Error::Api(status))) if [BAD_REQUEST, NOT_FOUND].contains(&status.code) => {
-                Ok(None)
-            }
-            Ok(Err(error)) => Err(failed(error.into())),
-            Err(_elapsed) => {
-                Err(failed(moka_kube::Error::Unavailable("no log within the deadline".to_owned())))
-            }
-        }
+        let bytes = self.fetch(container, since, LIMIT_BYTES).await?;
+        Ok(bytes.map(|bytes| placed_lines(&bytes)))
+    }
+
+    async fn first_time(&self, container: &LiveContainer) -> Result<Option<Timestamp>, Error> {
+        let bytes = self.fetch(container, None, FIRST_LINE_BYTES).await?;
+        Ok(bytes.and_then(|bytes| parse_api_line(&bytes).map(|(time, _)| time)))
     }
 
     fn knows(&self, cluster: &str) -> bool {
@@ -105,32 +109,75 @@ impl LiveLogs for KubernetesLogs {
     }
 }
 
+impl KubernetesLogs {
+    async fn fetch(
+        &self,
+        container: &LiveContainer,
+        since: Option<Timestamp>,
+        limit_bytes: u32,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(client) = self.clients.get(&container.cluster) else {
+            return Ok(None);
+        };
+        let failed = |source| Error::Cluster {
+            cluster: container.cluster.clone(),
+            source,
+        };
+        let fetching = fetch(client.clone(), container, since, limit_bytes);
+        match tokio::time::timeout(DEADLINE, fetching).await {
+            Ok(Ok(bytes)) => Ok(Some(bytes)),
+            Ok(Err(kube::Error::Api(status)))
+                if [BAD_REQUEST, NOT_FOUND].contains(&status.code) =>
+            {
+                Ok(None)
+            }
+            Ok(Err(error)) => Err(failed(error.into())),
+            Err(_elapsed) => Err(failed(moka_kube::Error::Unavailable(
+                "no log within the deadline".to_owned(),
+            ))),
+        }
+    }
+}
+
 async fn fetch(
     client: Client,
     container: &LiveContainer,
     since: Option<Timestamp>,
+    limit_bytes: u32,
 ) -> Result<Vec<u8>, kube::Error> {
     let parameters = LogParams {
         container: Some(container.container.clone()),
-        limit_bytes: Some(LIMIT_BYTES.into()),
+        limit_bytes: Some(limit_bytes.into()),
         since_time: since,
         timestamps: true,
         ..LogParams::default()
     };
     let pods: Api<Pod> = Api::namespaced(client, &container.namespace);
-    let mut body = pods.log_stream(&container.pod, &parameters).await?.take(LIMIT_BYTES.into());
+    let mut body = pods
+        .log_stream(&container.pod, &parameters)
+        .await?
+        .take(limit_bytes.into());
     let mut bytes = Vec::new();
     // The text need not be UTF-8, so it is not read as lines of text.
-    while body.read_until(b'\n', &mut bytes).await.map_err(kube::Error::ReadEvents)? > 0 {}
+    while body
+        .read_until(b'\n', &mut bytes)
+        .await
+        .map_err(kube::Error::ReadEvents)?
+        > 0
+    {}
     Ok(bytes)
 }
 
 /// A last line without its end is left: it may go on.
 fn placed_lines(bytes: &[u8]) -> Vec<PlacedLine> {
     let mut joiner = LineJoiner::default();
-    let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+    let whole = bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter_map(|line| line.strip_suffix(b"\n"));
     let lines = whole.filter_map(parse_api_line);
-    lines.flat_map(|(time, text)| joiner.push_joined(time, text.to_vec())).collect()
+    lines
+        .flat_map(|(time, text)| joiner.push_joined(time, text.to_vec()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -141,20 +188,32 @@ mod tests {
     fn clusters_are_named() {
         assert_eq!(
             "local=in-cluster".parse(),
-            Ok(ClusterAccess { name: "local".to_owned(), kubeconfig: None })
+            Ok(ClusterAccess {
+                name: "local".to_owned(),
+                kubeconfig: None
+            })
         );
         assert_eq!(
             "a=/etc/kube=1".parse(),
-            Ok(ClusterAccess { name: "a".to_owned(), kubeconfig: Some("/etc/kube=1".into()) })
+            Ok(ClusterAccess {
+                name: "a".to_owned(),
+                kubeconfig: Some("/etc/kube=1".into())
+            })
         );
         for text in ["", "a", "a=", "=b"] {
-            assert_eq!(text.parse::<ClusterAccess>(), Err(ParseClusterError), "{text}");
+            assert_eq!(
+                text.parse::<ClusterAccess>(),
+                Err(ParseClusterError),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn torn_last_line_waits() {
-        let lines = placed_lines(b"2026-11-21T03:00:00.1Z one\n2026-11-21T03:00:00.2Z \xff two\n2026-11-21T03:0");
+        let lines = placed_lines(
+            b"2026-11-21T03:00:00.1Z one\n2026-11-21T03:00:00.2Z \xff two\n2026-11-21T03:0",
+        );
         let texts: Vec<_> = lines.iter().map(|line| line.line.text.as_slice()).collect();
         assert_eq!(texts, [&b"one"[..], b"\xff two"]);
     }

@@ -1,5 +1,6 @@
-//! What an assembler has decided. It is written with a condition before anything is published, so that
-//! of two replicas one decides, and so that a crash is repaired by doing the decided thing again.
+//! What an assembler has decided. It is written with a condition before anything is published, so
+//! that of two replicas one decides, and so that a crash is repaired by doing the decided thing
+//! again.
 
 use moka_core::AttemptName;
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,12 @@ impl Checkpoint {
 
     /// The checkpoint after one more chunk was decided.
     #[must_use]
-    pub fn with_chunk(&self, chunk: ChunkRange, decided_milliseconds: i64, size_bytes: u64) -> Self {
+    pub fn with_chunk(
+        &self,
+        chunk: ChunkRange,
+        decided_milliseconds: i64,
+        size_bytes: u64,
+    ) -> Self {
         Self {
             chunk_count: self.chunk_count + 1,
             last_chunk: Some(chunk),
@@ -109,7 +115,10 @@ impl Checkpoint {
         Manifest {
             application_id: self.application_id.clone(),
             attempt_number: self.attempt_number,
-            spark_application_id: self.spark_application_id.clone().unwrap_or_else(|| self.file.clone()),
+            spark_application_id: self
+                .spark_application_id
+                .clone()
+                .unwrap_or_else(|| self.file.clone()),
             state: self.state,
             synthetic_end: self.synthetic_end,
             gaps: self.gaps.clone(),
@@ -121,6 +130,9 @@ impl Checkpoint {
 
 impl From<&Gap> for ManifestGap {
     fn from(gap: &Gap) -> Self {
-        Self { start_offset_bytes: gap.start_bytes, end_offset_bytes: gap.end_bytes }
+        Self {
+            start_offset_bytes: gap.start_bytes,
+            end_offset_bytes: gap.end_bytes,
+        }
     }
 }

@@ -25,7 +25,9 @@ pub struct EventLogKeys {
 impl EventLogKeys {
     /// The parts of the log of a Spark application, which is also its file's name.
     pub fn new(file: &str) -> Self {
-        Self { name: sanitised(file) }
+        Self {
+            name: sanitised(file),
+        }
     }
 
     /// `eventlogs/eventlog_v2_<id>`.
@@ -54,19 +56,25 @@ impl EventLogKeys {
     }
 }
 
-/// The line that stands for the one a killed driver did not write, byte for byte as Spark writes it.
+/// The line that stands for the one a killed driver did not write, byte for byte as Spark writes
+/// it.
 pub fn synthetic_end(end_milliseconds: i64) -> Vec<u8> {
-    format!("{{\"Event\":\"SparkListenerApplicationEnd\",\"Timestamp\":{end_milliseconds}}}\n").into_bytes()
+    format!("{{\"Event\":\"SparkListenerApplicationEnd\",\"Timestamp\":{end_milliseconds}}}\n")
+        .into_bytes()
 }
 
 /// Whether one of the lines says that the application ended.
 pub fn has_application_end(lines: &[u8]) -> bool {
-    lines.split(|byte| *byte == b'\n').any(|line| line.starts_with(APPLICATION_END))
+    lines
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.starts_with(APPLICATION_END))
 }
 
 /// Spark's own id, when one of the lines tells it.
 pub fn spark_application_id(lines: &[u8]) -> Option<String> {
-    let line = lines.split(|byte| *byte == b'\n').find(|line| line.starts_with(APPLICATION_START))?;
+    let line = lines
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.starts_with(APPLICATION_START))?;
     let event: serde_json::Value = serde_json::from_slice(line).ok()?;
     Some(event.get("App ID")?.as_str()?.to_owned())
 }
@@ -76,14 +84,19 @@ pub fn spark_application_id(lines: &[u8]) -> Option<String> {
 pub fn cut(bytes: &[u8], limit: usize) -> usize {
     let is_newline = |byte: &u8| *byte == b'\n';
     let within = bytes[..bytes.len().min(limit)].iter().rposition(is_newline);
-    within.or_else(|| bytes.iter().position(is_newline)).map_or(0, |position| position + 1)
+    within
+        .or_else(|| bytes.iter().position(is_newline))
+        .map_or(0, |position| position + 1)
 }
 
 /// The bytes without a last line that a killed driver left torn: one that is no JSON. A History
 /// Server forgives it in no log that counts as completed.
 pub fn without_torn_line(bytes: &[u8]) -> &[u8] {
     let whole = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let start = whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |position| position + 1);
+    let start = whole
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |position| position + 1);
     match serde_json::from_slice::<IgnoredAny>(&whole[start..]) {
         Ok(_) => bytes,
         Err(_torn) => &bytes[..start],
@@ -100,8 +113,14 @@ mod tests {
     fn names_are_those_of_spark() {
         assert_eq!(sanitised("App: 1/2.${x}'\""), "app--1-2___x___");
         let keys = EventLogKeys::new("spark-0A.1");
-        assert_eq!(keys.chunk(3), "eventlogs/eventlog_v2_spark-0a_1/events_3_spark-0a_1");
-        assert_eq!(keys.in_progress_marker(), "eventlogs/eventlog_v2_spark-0a_1/appstatus_spark-0a_1.inprogress");
+        assert_eq!(
+            keys.chunk(3),
+            "eventlogs/eventlog_v2_spark-0a_1/events_3_spark-0a_1"
+        );
+        assert_eq!(
+            keys.in_progress_marker(),
+            "eventlogs/eventlog_v2_spark-0a_1/appstatus_spark-0a_1.inprogress"
+        );
     }
 
     #[test]
@@ -111,13 +130,18 @@ mod tests {
             b"{\"Event\":\"SparkListenerApplicationEnd\",\"Timestamp\":1795177201764}\n"
         );
         assert!(has_application_end(&synthetic_end(0)));
-        assert!(!has_application_end(b"{\"a\":\"{\\\"Event\\\":\\\"SparkListenerApplicationEnd\\\"\"}\n"));
+        assert!(!has_application_end(
+            b"{\"a\":\"{\\\"Event\\\":\\\"SparkListenerApplicationEnd\\\"\"}\n"
+        ));
     }
 
     #[test]
     fn torn_line_is_cut() {
         assert_eq!(without_torn_line(b"{\"a\":1}\n{\"b\":\n"), b"{\"a\":1}\n");
-        assert_eq!(without_torn_line(b"{\"a\":1}\n{\"b\":2}\n"), b"{\"a\":1}\n{\"b\":2}\n");
+        assert_eq!(
+            without_torn_line(b"{\"a\":1}\n{\"b\":2}\n"),
+            b"{\"a\":1}\n{\"b\":2}\n"
+        );
         assert_eq!(without_torn_line(b"{\"a\n"), b"");
         assert_eq!(without_torn_line(b""), b"");
     }
@@ -137,7 +161,7 @@ mod tests {
             while let length @ 1.. = cut(rest, limit) {
                 let (chunk, after) = rest.split_at(length);
                 prop_assert_eq!(chunk.last(), Some(&b'\n'));
-                prop_assert!(chunk.len() <= limit || chunk.iter().filter(|b| **b == b'\n').count() == 1);
+                prop_assert!(chunk.len() <= limit || chunk[..chunk.len() - 1].iter().all(|byte| *byte != b'\n'));
                 taken.extend_from_slice(chunk);
                 rest = after;
             }

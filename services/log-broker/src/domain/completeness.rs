@@ -45,7 +45,13 @@ mod tests {
     use super::*;
 
     fn gap(at_the_beginning: bool) -> Gap {
-        Gap { path: "/a".into(), start_bytes: 0, end_bytes: 1, next_run: 0, at_the_beginning }
+        Gap {
+            path: "/a".into(),
+            start_bytes: 0,
+            end_bytes: 1,
+            next_run: 0,
+            at_the_beginning,
+        }
     }
 
     #[test]

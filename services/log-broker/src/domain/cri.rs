@@ -42,7 +42,12 @@ impl<'a> CriLine<'a> {
             b"F" => false,
             _ => return None,
         };
-        Some(Self { time: parse_time(time)?, output, partial, text })
+        Some(Self {
+            time: parse_time(time)?,
+            output,
+            partial,
+            text,
+        })
     }
 }
 
@@ -69,11 +74,18 @@ mod tests {
 
     #[test]
     fn lines_are_taken_apart() {
-        let line = CriLine::parse(b"2026-11-20T13:22:45.035088137Z stderr F  two  spaces ").unwrap();
+        let line =
+            CriLine::parse(b"2026-11-20T13:22:45.035088137Z stderr F  two  spaces ").unwrap();
         assert_eq!(line.time.subsec_nanosecond(), 35_088_137);
-        assert_eq!((line.output, line.partial, line.text), (Output::Stderr, false, &b" two  spaces "[..]));
+        assert_eq!(
+            (line.output, line.partial, line.text),
+            (Output::Stderr, false, &b" two  spaces "[..])
+        );
         let line = CriLine::parse(b"2026-11-20T13:22:45+01:00 stdout P:x \xff").unwrap();
-        assert_eq!((line.output, line.partial, line.text), (Output::Stdout, true, &b"\xff"[..]));
+        assert_eq!(
+            (line.output, line.partial, line.text),
+            (Output::Stdout, true, &b"\xff"[..])
+        );
         let empty = CriLine::parse(b"2026-11-20T13:22:45Z stdout F").unwrap();
         assert_eq!(empty.text, b"");
     }
@@ -88,7 +100,12 @@ mod tests {
             b"yesterday stdout F x",
             b"{\"Event\":\"SparkListenerLogStart\"}",
         ] {
-            assert_eq!(CriLine::parse(line), None, "{}", String::from_utf8_lossy(line));
+            assert_eq!(
+                CriLine::parse(line),
+                None,
+                "{}",
+                String::from_utf8_lossy(line)
+            );
         }
     }
 

@@ -55,7 +55,11 @@ impl Cursor {
         bytes.extend_from_slice(&fingerprint(stream));
         match self {
             Self::Begin => bytes.push(BEGIN),
-            Self::Line(LinePlace { time, ordinal, hash }) => {
+            Self::Line(LinePlace {
+                time,
+                ordinal,
+                hash,
+            }) => {
                 bytes.push(LINE);
                 bytes.extend_from_slice(&time.as_nanosecond().to_be_bytes());
                 bytes.extend_from_slice(&ordinal.to_be_bytes());
@@ -78,8 +82,10 @@ impl Cursor {
         if token.is_empty() {
             return Ok(Self::Begin);
         }
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return Err(InvalidCursor) };
-        let cursor = parse(&bytes, &fingerprint(stream)).ok_or(InvalidCursor)?;
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else {
+            return Err(InvalidCursor);
+        };
+        let cursor = parse(&bytes, fingerprint(stream)).ok_or(InvalidCursor)?;
         match (cursor, stream.source.kind()) {
             (Self::Line(_), StreamKind::EventLog) | (Self::Offset(_), StreamKind::Container) => {
                 Err(InvalidCursor)
@@ -89,8 +95,8 @@ impl Cursor {
     }
 }
 
-fn parse(bytes: &[u8], expected: &[u8; 8]) -> Option<Cursor> {
-    let rest = bytes.strip_prefix(&[VERSION])?.strip_prefix(expected)?;
+fn parse(bytes: &[u8], expected: [u8; 8]) -> Option<Cursor> {
+    let rest = bytes.strip_prefix(&[VERSION])?.strip_prefix(&expected)?;
     let (kind, rest) = rest.split_first()?;
     match *kind {
         BEGIN if rest.is_empty() => Some(Cursor::Begin),
@@ -120,15 +126,23 @@ mod tests {
     use crate::domain::stream::Source;
 
     fn stream(source: Source) -> StreamName {
-        StreamName { attempt: "m01hf7yat00v2t9d4h5w8k3e6qz-1".parse().unwrap(), source }
+        StreamName {
+            attempt: "m01hf7yat00v2t9d4h5w8k3e6qz-1".parse().unwrap(),
+            source,
+        }
     }
 
     fn container(pod: &str) -> StreamName {
-        stream(Source::Container { pod: pod.to_owned(), container: "c".to_owned() })
+        stream(Source::Container {
+            pod: pod.to_owned(),
+            container: "c".to_owned(),
+        })
     }
 
     fn event_log() -> StreamName {
-        stream(Source::EventLog { file: "spark-1".to_owned() })
+        stream(Source::EventLog {
+            file: "spark-1".to_owned(),
+        })
     }
 
     proptest! {
@@ -150,13 +164,26 @@ mod tests {
 
     #[test]
     fn tokens_of_another_stream_are_refused() {
-        let place = LinePlace { time: Timestamp::UNIX_EPOCH, ordinal: 0, hash: 1 };
+        let place = LinePlace {
+            time: Timestamp::UNIX_EPOCH,
+            ordinal: 0,
+            hash: 1,
+        };
         let token = Cursor::Line(place).encode(&container("a"));
         assert_eq!(Cursor::decode(&token, &container("b")), Err(InvalidCursor));
-        assert_eq!(Cursor::decode(&token[1..], &container("a")), Err(InvalidCursor));
-        assert_eq!(Cursor::decode(&token[..20], &container("a")), Err(InvalidCursor));
+        assert_eq!(
+            Cursor::decode(&token[1..], &container("a")),
+            Err(InvalidCursor)
+        );
+        assert_eq!(
+            Cursor::decode(&token[..20], &container("a")),
+            Err(InvalidCursor)
+        );
         let mismatched = Cursor::Offset(1).encode(&container("a"));
-        assert_eq!(Cursor::decode(&mismatched, &container("a")), Err(InvalidCursor));
+        assert_eq!(
+            Cursor::decode(&mismatched, &container("a")),
+            Err(InvalidCursor)
+        );
         assert_eq!(Cursor::decode("", &container("a")), Ok(Cursor::Begin));
     }
 }

@@ -1,9 +1,10 @@
 //! Which runs belong to one generation of a file.
 //!
-//! log-shipper says it. Fluent Bit does not: there a generation is inferred from what a log file cannot
-//! do. Within a generation times do not fall while offsets rise, and a later generation starts again
-//! at offset 0 with later times. So runs are taken in the order of their times; one that overlaps the
-//! newest generation with other content, or lies before its end, begins the next generation.
+//! log-shipper says it. Fluent Bit does not: there a generation is inferred from what a log file
+//! cannot do. Within a generation times do not fall while offsets rise, and a later generation
+//! starts again at offset 0 with later times. So runs are taken in the order of their times; one
+//! that overlaps the newest generation with other content, or lies before its end, begins the next
+//! generation.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -35,7 +36,9 @@ pub fn groups(kind: StreamKind, runs: &[Run]) -> Vec<Group> {
 fn event_log_group(runs: &[Run]) -> Option<Group> {
     let newest = runs.iter().filter_map(|run| run.generation).max();
     let belongs = |run: &Run| run.generation.is_none() || run.generation == newest;
-    let members: Vec<_> = (0..runs.len()).filter(|index| belongs(&runs[*index])).collect();
+    let members: Vec<_> = (0..runs.len())
+        .filter(|index| belongs(&runs[*index]))
+        .collect();
     let path = Arc::from(original_path(&runs[*members.first()?].path));
     Some(Group { path, members })
 }
@@ -46,16 +49,31 @@ fn container_groups(runs: &[Run]) -> Vec<Group> {
     for (index, run) in runs.iter().enumerate() {
         match run.generation {
             Some(generation) => told.entry(generation).or_default().push(index),
-            None => untold.entry(original_path(&run.path)).or_default().push(index),
+            None => untold
+                .entry(original_path(&run.path))
+                .or_default()
+                .push(index),
         }
     }
     let mut found: Vec<Vec<usize>> = told.into_values().collect();
-    found.extend(untold.into_values().flat_map(|members| infer(runs, members)));
-    let begin = |members: &Vec<usize>| members.iter().filter_map(|index| runs[*index].first_time).min();
+    found.extend(
+        untold
+            .into_values()
+            .flat_map(|members| infer(runs, members)),
+    );
+    let begin = |members: &Vec<usize>| {
+        members
+            .iter()
+            .filter_map(|index| runs[*index].first_time)
+            .min()
+    };
     found.sort_by_key(begin);
     found
         .into_iter()
-        .map(|members| Group { path: Arc::from(original_path(&runs[members[0]].path)), members })
+        .map(|members| Group {
+            path: Arc::from(original_path(&runs[members[0]].path)),
+            members,
+        })
         .collect()
 }
 
@@ -64,8 +82,8 @@ fn infer(runs: &[Run], mut members: Vec<usize>) -> Vec<Vec<usize>> {
     let mut generations: Vec<Vec<usize>> = Vec::new();
     for index in members {
         let run = &runs[index];
-        // Runs of two writers may overtake each other by microseconds, so the last generation but one is
-        // asked as well.
+        // Runs of two writers may overtake each other by microseconds, so the last generation but
+        // one is asked as well.
         let newest = generations.len().saturating_sub(2);
         let found = generations[newest..]
             .iter()
@@ -90,21 +108,33 @@ fn follows(runs: &[Run], generations: &[Vec<usize>], run: &Run) -> Option<usize>
 fn shares_content(runs: &[Run], generation: &[usize], run: &Run) -> bool {
     generation.iter().any(|index| {
         let other = &runs[*index];
-        let (first, second) =
-            if other.start_bytes <= run.start_bytes { (other, run) } else { (run, other) };
+        let (first, second) = if other.start_bytes <= run.start_bytes {
+            (other, run)
+        } else {
+            (run, other)
+        };
         second.start_bytes < first.end_bytes && agrees(first, second)
     })
 }
 
 /// Whether the second run's first line is the first run's line at that offset.
 fn agrees(first: &Run, second: &Run) -> bool {
-    let Some(line) = second.marks.first() else { return false };
-    let after = first.marks.partition_point(|mark| mark.offset_bytes <= line.offset_bytes);
-    let Some(before) = after.checked_sub(1).map(|index| first.marks[index]) else { return false };
+    let Some(line) = second.marks.first() else {
+        return false;
+    };
+    let after = first
+        .marks
+        .partition_point(|mark| mark.offset_bytes <= line.offset_bytes);
+    let Some(before) = after.checked_sub(1).map(|index| first.marks[index]) else {
+        return false;
+    };
     if before.offset_bytes == line.offset_bytes {
         return (before.time, before.hash) == (line.time, line.hash);
     }
-    let next = first.marks.get(after).map_or(first.maximum_time, |mark: &Mark| mark.time);
+    let next = first
+        .marks
+        .get(after)
+        .map_or(first.maximum_time, |mark: &Mark| mark.time);
     lies_between(before.time, line.time, next)
 }
 

@@ -27,7 +27,14 @@ enum Segment {
 )]
 pub struct ParseKeyTemplateError;
 
-const VARIABLES: [&str; 6] = ["shard", "application", "attempt", "pod", "container", "file"];
+const VARIABLES: [&str; 6] = [
+    "shard",
+    "application",
+    "attempt",
+    "pod",
+    "container",
+    "file",
+];
 
 impl FromStr for KeyTemplate {
     type Err = ParseKeyTemplateError;
@@ -35,7 +42,10 @@ impl FromStr for KeyTemplate {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let body = text.strip_suffix('/').ok_or(ParseKeyTemplateError)?;
         let segments = body.split('/').map(|segment| {
-            match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            match segment
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'))
+            {
                 Some(name) if VARIABLES.contains(&name) => Ok(Segment::Variable(name.to_owned())),
                 None if !segment.is_empty() && !segment.contains(['{', '}']) => {
                     Ok(Segment::Text(segment.to_owned()))
@@ -43,13 +53,15 @@ impl FromStr for KeyTemplate {
                 _ => Err(ParseKeyTemplateError),
             }
         });
-        Ok(Self { segments: segments.collect::<Result<_, _>>()? })
+        Ok(Self {
+            segments: segments.collect::<Result<_, _>>()?,
+        })
     }
 }
 
 impl KeyTemplate {
-    /// The longest prefix of all keys whose variables have these values; values that are not given end
-    /// it.
+    /// The longest prefix of all keys whose variables have these values; values that are not given
+    /// end it.
     fn prefix(&self, values: &BTreeMap<&str, String>) -> String {
         let mut prefix = String::new();
         for segment in &self.segments {
@@ -132,18 +144,26 @@ impl KeyGrammar {
         self.events.prefix(&attempt_values(attempt))
     }
 
-    /// Which stream of the attempt an object belongs to; `None` for a key of another form or attempt.
+    /// Which stream of the attempt an object belongs to; `None` for a key of another form or
+    /// attempt.
     pub fn source_of(&self, attempt: AttemptName, key: &str) -> Option<Source> {
         let expected = attempt_values(attempt);
         let belongs = |values: &BTreeMap<&str, &str>| {
-            expected.iter().all(|(name, value)| values.get(name).is_none_or(|found| *found == value))
+            expected
+                .iter()
+                .all(|(name, value)| values.get(name).is_none_or(|found| *found == value))
         };
         if let Some(values) = self.containers.values(key).filter(belongs) {
             let (pod, container) = (values.get("pod")?, values.get("container")?);
-            return Some(Source::Container { pod: (*pod).to_owned(), container: (*container).to_owned() });
+            return Some(Source::Container {
+                pod: (*pod).to_owned(),
+                container: (*container).to_owned(),
+            });
         }
         let values = self.events.values(key).filter(belongs)?;
-        Some(Source::EventLog { file: (*values.get("file")?).to_owned() })
+        Some(Source::EventLog {
+            file: (*values.get("file")?).to_owned(),
+        })
     }
 }
 
@@ -163,8 +183,12 @@ mod tests {
 
     fn grammar() -> KeyGrammar {
         KeyGrammar {
-            containers: "logs/{shard}/{application}/{attempt}/containers/{pod}/{container}/".parse().unwrap(),
-            events: "logs/{shard}/{application}/{attempt}/events/{file}/".parse().unwrap(),
+            containers: "logs/{shard}/{application}/{attempt}/containers/{pod}/{container}/"
+                .parse()
+                .unwrap(),
+            events: "logs/{shard}/{application}/{attempt}/events/{file}/"
+                .parse()
+                .unwrap(),
         }
     }
 
@@ -173,14 +197,28 @@ mod tests {
     #[test]
     fn streams_have_their_prefix_and_keys_their_stream() {
         let attempt: AttemptName = format!("{ID}-2").parse().unwrap();
-        let source = Source::EventLog { file: "spark-1".to_owned() };
-        let prefix = grammar().stream_prefix(&StreamName { attempt, source: source.clone() });
+        let source = Source::EventLog {
+            file: "spark-1".to_owned(),
+        };
+        let prefix = grammar().stream_prefix(&StreamName {
+            attempt,
+            source: source.clone(),
+        });
         assert_eq!(prefix, format!("logs/qz/{ID}/2/events/spark-1/"));
-        assert_eq!(grammar().source_of(attempt, &format!("{prefix}20261121T030000-local-1.jsonl")), Some(source));
-        assert_eq!(grammar().events_prefix(attempt), format!("logs/qz/{ID}/2/events/"));
+        assert_eq!(
+            grammar().source_of(attempt, &format!("{prefix}20261121T030000-local-1.jsonl")),
+            Some(source)
+        );
+        assert_eq!(
+            grammar().events_prefix(attempt),
+            format!("logs/qz/{ID}/2/events/")
+        );
         assert_eq!(grammar().source_of(attempt, &prefix), None);
         let key = format!("logs/qz/{ID}/2/containers/{ID}-2-driver/main/x.jsonl.zst");
-        let container = Source::Container { pod: format!("{ID}-2-driver"), container: "main".to_owned() };
+        let container = Source::Container {
+            pod: format!("{ID}-2-driver"),
+            container: "main".to_owned(),
+        };
         assert_eq!(grammar().source_of(attempt, &key), Some(container));
         let other: AttemptName = format!("{ID}-3").parse().unwrap();
         assert_eq!(grammar().source_of(other, &key), None);
@@ -188,8 +226,19 @@ mod tests {
 
     #[test]
     fn bad_templates_are_refused() {
-        for text in ["", "logs", "logs//x/", "logs/{who}/", "logs/a{pod}/", "/logs/"] {
-            assert_eq!(text.parse::<KeyTemplate>(), Err(ParseKeyTemplateError), "{text}");
+        for text in [
+            "",
+            "logs",
+            "logs//x/",
+            "logs/{who}/",
+            "logs/a{pod}/",
+            "/logs/",
+        ] {
+            assert_eq!(
+                text.parse::<KeyTemplate>(),
+                Err(ParseKeyTemplateError),
+                "{text}"
+            );
         }
     }
 }

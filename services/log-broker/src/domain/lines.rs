@@ -52,8 +52,12 @@ struct Partial {
 impl LineJoiner {
     /// A joiner for the lines after those whose highest time is `maximum_time_before`.
     pub fn after(maximum_time_before: Option<Timestamp>) -> Self {
-        // Nobody asks for places at that time when he starts here, so that their numbers do not matter.
-        Self { last: maximum_time_before.map(|time| (time, 0)), ..Self::default() }
+        // Nobody asks for places at that time when he starts here, so that their numbers do not
+        // matter.
+        Self {
+            last: maximum_time_before.map(|time| (time, 0)),
+            ..Self::default()
+        }
     }
 
     /// Takes a line of the file, without its newline; gives the container's lines that it ends.
@@ -68,7 +72,11 @@ impl LineJoiner {
         if cri.partial && partial.text.len() < MAX_LINE_BYTES {
             return Vec::new();
         }
-        let keep = if cri.partial { partial.text.split_off(MAX_LINE_BYTES) } else { Vec::new() };
+        let keep = if cri.partial {
+            partial.text.split_off(MAX_LINE_BYTES)
+        } else {
+            Vec::new()
+        };
         let text = std::mem::replace(&mut partial.text, keep);
         if !cri.partial {
             partial.begin = None;
@@ -100,7 +108,12 @@ impl LineJoiner {
         }
     }
 
-    fn cut(&mut self, time: Timestamp, output: Option<Output>, mut text: Vec<u8>) -> Vec<PlacedLine> {
+    fn cut(
+        &mut self,
+        time: Timestamp,
+        output: Option<Output>,
+        mut text: Vec<u8>,
+    ) -> Vec<PlacedLine> {
         let mut lines = Vec::new();
         while text.len() > MAX_LINE_BYTES {
             let rest = text.split_off(MAX_LINE_BYTES);
@@ -117,8 +130,19 @@ impl LineJoiner {
             _ => (time, 0),
         };
         self.last = Some((place_time, ordinal));
-        let place = LinePlace { time: place_time, ordinal, hash: hash_of(&text) };
-        PlacedLine { line: Line { text, time: Some(time), output }, place }
+        let place = LinePlace {
+            time: place_time,
+            ordinal,
+            hash: hash_of(&text),
+        };
+        PlacedLine {
+            line: Line {
+                text,
+                time: Some(time),
+                output,
+            },
+            place,
+        }
     }
 }
 
@@ -128,13 +152,20 @@ mod tests {
 
     fn joined(lines: &[&str]) -> Vec<(String, i32, u32)> {
         let mut joiner = LineJoiner::default();
-        let mut placed: Vec<_> = lines.iter().flat_map(|line| joiner.push(line.as_bytes())).collect();
+        let mut placed: Vec<_> = lines
+            .iter()
+            .flat_map(|line| joiner.push(line.as_bytes()))
+            .collect();
         placed.extend(joiner.finish());
         placed
             .into_iter()
             .map(|placed| {
                 let text = String::from_utf8(placed.line.text).unwrap();
-                (text, placed.place.time.subsec_nanosecond(), placed.place.ordinal)
+                (
+                    text,
+                    placed.place.time.subsec_nanosecond(),
+                    placed.place.ordinal,
+                )
             })
             .collect()
     }
@@ -149,7 +180,11 @@ mod tests {
         ]);
         assert_eq!(
             lines,
-            [("error".into(), 2, 0), ("one line".into(), 2, 1), ("unfinished".into(), 4, 0)]
+            [
+                ("error".into(), 2, 0),
+                ("one line".into(), 2, 1),
+                ("unfinished".into(), 4, 0)
+            ]
         );
     }
 
@@ -161,7 +196,10 @@ mod tests {
             "2026-11-21T03:00:00.000000004Z stderr F c",
             "2026-11-21T03:00:00.000000006Z stderr F d",
         ]);
-        let places: Vec<_> = lines.iter().map(|(_, time, ordinal)| (*time, *ordinal)).collect();
+        let places: Vec<_> = lines
+            .iter()
+            .map(|(_, time, ordinal)| (*time, *ordinal))
+            .collect();
         assert_eq!(places, [(5, 0), (5, 1), (5, 2), (6, 0)]);
     }
 

@@ -53,7 +53,10 @@ impl Manifest {
     /// Whether this one is from a later moment of the same assembly.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         let rank = |manifest: &Self| {
-            (manifest.chunk_count, manifest.state == AssemblyState::Completed)
+            (
+                manifest.chunk_count,
+                manifest.state == AssemblyState::Completed,
+            )
         };
         rank(self) > rank(other)
     }

@@ -26,7 +26,10 @@ impl FromStr for Generation {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (inode, birth) = text.split_once('-').ok_or(ParseGenerationError)?;
         match (inode.parse(), birth.parse()) {
-            (Ok(inode), Ok(birth_nanoseconds)) => Ok(Self { birth_nanoseconds, inode }),
+            (Ok(inode), Ok(birth_nanoseconds)) => Ok(Self {
+                birth_nanoseconds,
+                inode,
+            }),
             _ => Err(ParseGenerationError),
         }
     }
@@ -106,12 +109,21 @@ mod tests {
         let fluent_bit = br#"{"date":"2026-11-20T13:22:45.049303Z","path":"/var/log/a.log","offset":7,"log":"say \"hi\""}"#;
         let record = RawRecord::parse(fluent_bit).unwrap();
         assert_eq!((&*record.path, record.offset_bytes), ("/var/log/a.log", 7));
-        assert_eq!((&*record.line, record.generation), (&b"say \"hi\""[..], None));
+        assert_eq!(
+            (&*record.line, record.generation),
+            (&b"say \"hi\""[..], None)
+        );
 
         let log_shipper = br#"{"path":"/a","offset":0,"date":1.5,"generation":"12-345","cluster":"local","log_base64":"/wA="}"#;
         let record = RawRecord::parse(log_shipper).unwrap();
         assert_eq!(&*record.line, [0xff, 0]);
-        assert_eq!(record.generation, Some(Generation { birth_nanoseconds: 345, inode: 12 }));
+        assert_eq!(
+            record.generation,
+            Some(Generation {
+                birth_nanoseconds: 345,
+                inode: 12
+            })
+        );
     }
 
     #[test]
@@ -123,7 +135,11 @@ mod tests {
             b"{\"path\":\"/a\",\"offset\":0,\"log_base64\":\"*\"}",
             b"",
         ] {
-            assert!(RawRecord::parse(json).is_err(), "{}", String::from_utf8_lossy(json));
+            assert!(
+                RawRecord::parse(json).is_err(),
+                "{}",
+                String::from_utf8_lossy(json)
+            );
         }
     }
 

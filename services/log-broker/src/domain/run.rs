@@ -67,12 +67,15 @@ pub struct RawObject {
 }
 
 impl RawObject {
-    /// Reads the uncompressed bytes of an object. Lines that are no records are counted and left out:
-    /// what they held is then missing by its offsets.
+    /// Reads the uncompressed bytes of an object. Lines that are no records are counted and left
+    /// out: what they held is then missing by its offsets.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut object = Self::default();
         let mut builder = Builder::default();
-        for json in bytes.split(|byte| *byte == b'\n').filter(|json| !json.is_empty()) {
+        for json in bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|json| !json.is_empty())
+        {
             match RawRecord::parse(json) {
                 Ok(record) => {
                     object.record_count += 1;
@@ -81,14 +84,19 @@ impl RawObject {
                 Err(_not_a_record) => object.malformed_count += 1,
             }
         }
-        object.pieces.extend(builder.current.take().map(Open::close));
+        object
+            .pieces
+            .extend(builder.current.take().map(Open::close));
         object
     }
 
     /// Memory that it takes, roughly.
     pub fn size_bytes(&self) -> usize {
         let marks = |piece: &Piece| piece.run.marks.len() * size_of::<Mark>();
-        self.pieces.iter().map(|piece| piece.bytes.len() + marks(piece) + size_of::<Piece>()).sum()
+        self.pieces
+            .iter()
+            .map(|piece| piece.bytes.len() + marks(piece) + size_of::<Piece>())
+            .sum()
     }
 }
 
@@ -96,7 +104,9 @@ impl RawObject {
 pub fn hash_of(bytes: &[u8]) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
+    bytes.iter().fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(PRIME)
+    })
 }
 
 #[derive(Default)]
@@ -106,11 +116,16 @@ struct Builder {
 
 impl Builder {
     fn push(&mut self, record: &RawRecord<'_>, finished: &mut Vec<Piece>) {
-        let continues = self.current.as_mut().is_some_and(|open| open.continues(record));
+        let continues = self
+            .current
+            .as_mut()
+            .is_some_and(|open| open.continues(record));
         if !continues {
             finished.extend(self.current.take().map(Open::close));
         }
-        self.current.get_or_insert_with(|| Open::new(record)).push(record);
+        self.current
+            .get_or_insert_with(|| Open::new(record))
+            .push(record);
     }
 }
 
@@ -119,7 +134,7 @@ struct Open {
     marks_every: u64,
     line_count: u64,
     /// Whether standard output's and standard error's last lines go on.
-    open: [bool; 2],
+    partial_outputs: [bool; 2],
 }
 
 impl Open {
@@ -135,12 +150,20 @@ impl Open {
             ends_partial: false,
             marks: Vec::new(),
         };
-        Self { piece: Piece { run, bytes: Vec::new() }, marks_every: 1, line_count: 0, open: [false; 2] }
+        Self {
+            piece: Piece {
+                run,
+                bytes: Vec::new(),
+            },
+            marks_every: 1,
+            line_count: 0,
+            partial_outputs: [false; 2],
+        }
     }
 
-    /// Whether the record is the next line of this run. Fluent Bit takes the carriage return before a
-    /// newline away, which shows as one byte that is missing between two of its records: it is put
-    /// back.
+    /// Whether the record is the next line of this run. Fluent Bit takes the carriage return before
+    /// a newline away, which shows as one byte that is missing between two of its records: it
+    /// is put back.
     fn continues(&mut self, record: &RawRecord<'_>) -> bool {
         let Piece { run, bytes } = &mut self.piece;
         if *run.path != *record.path || run.generation != record.generation {
@@ -162,13 +185,17 @@ impl Open {
         }
         run.maximum_time = run.maximum_time.max(time);
         if let Some(line) = cri {
-            self.open[line.output as usize] = line.partial;
+            self.partial_outputs[line.output as usize] = line.partial;
         }
-        run.ends_partial = self.open.contains(&true);
+        run.ends_partial = self.partial_outputs.contains(&true);
         run.whole_line_count += u64::from(cri.is_none_or(|line| !line.partial));
         if self.line_count.is_multiple_of(self.marks_every) {
             let hash = hash_of(&record.line);
-            run.marks.push(Mark { offset_bytes: record.offset_bytes, time, hash });
+            run.marks.push(Mark {
+                offset_bytes: record.offset_bytes,
+                time,
+                hash,
+            });
             if run.marks.len() > MAX_MARKS {
                 self.marks_every *= 2;
                 let mut keep = false;
@@ -208,14 +235,28 @@ mod tests {
         object
             .pieces
             .iter()
-            .map(|piece| (text(piece).0, text(piece).1, std::str::from_utf8(&piece.bytes).unwrap()))
+            .map(|piece| {
+                (
+                    text(piece).0,
+                    text(piece).1,
+                    std::str::from_utf8(&piece.bytes).unwrap(),
+                )
+            })
             .collect()
     }
 
     #[test]
     fn consecutive_lines_are_one_run() {
-        let object = object(&[("/a", 0, "one"), ("/a", 4, "two"), ("/a", 20, "x"), ("/b", 22, "y")]);
-        assert_eq!(ranges(&object), [(0, 8, "one\ntwo\n"), (20, 22, "x\n"), (22, 24, "y\n")]);
+        let object = object(&[
+            ("/a", 0, "one"),
+            ("/a", 4, "two"),
+            ("/a", 20, "x"),
+            ("/b", 22, "y"),
+        ]);
+        assert_eq!(
+            ranges(&object),
+            [(0, 8, "one\ntwo\n"), (20, 22, "x\n"), (22, 24, "y\n")]
+        );
         assert_eq!((object.record_count, object.malformed_count), (4, 0));
     }
 
@@ -227,7 +268,9 @@ mod tests {
 
     #[test]
     fn damaged_lines_are_counted() {
-        let object = RawObject::parse(b"{\"path\":\"/a\",\"offset\":0,\"log\":\"x\"}\n{\"path\":\"/a\",\"off");
+        let object = RawObject::parse(
+            b"{\"path\":\"/a\",\"offset\":0,\"log\":\"x\"}\n{\"path\":\"/a\",\"off",
+        );
         assert_eq!((object.record_count, object.malformed_count), (1, 1));
     }
 

@@ -20,7 +20,10 @@ pub(crate) struct SourceFile {
 
 impl SourceFile {
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.lines.iter().flat_map(|line| line.bytes().chain([b'\n'])).collect()
+        self.lines
+            .iter()
+            .flat_map(|line| line.bytes().chain([b'\n']))
+            .collect()
     }
 
     pub(crate) fn line_starts(&self) -> Vec<u64> {
@@ -61,10 +64,17 @@ pub(crate) fn container_files(line_counts: &[usize], seed: u64) -> Vec<SourceFil
     let mut random = seed | 1;
     let files = line_counts.iter().enumerate().map(|(index, count)| {
         let lines = (0..*count).map(|line| {
-            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            random = random
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x1405_7b7e_f767_814f);
             // Some lines have the time of the one before.
-            time += SignedDuration::from_nanos(i64::try_from((random >> 60) / 4).unwrap() * 500 + i64::from(line == 0));
-            format!("{time} stdout F {line} {}", "x".repeat((random >> 58) as usize % 3))
+            time += SignedDuration::from_nanos(
+                i64::try_from((random >> 60) / 4).unwrap() * 500 + i64::from(line == 0),
+            );
+            format!(
+                "{time} stdout F {line} {}",
+                "x".repeat((random >> 58) as usize % 3)
+            )
         });
         SourceFile {
             path: "/var/log/pods/ns_pod_uid/container/0.log".to_owned(),
@@ -80,7 +90,10 @@ pub(crate) fn pieces_of(files: &[SourceFile], lines_per_object: usize, told: boo
     let mut pieces = Vec::new();
     for file in files {
         for start in (0..file.lines.len()).step_by(lines_per_object) {
-            pieces.push(file.piece(start..(start + lines_per_object).min(file.lines.len()), told));
+            pieces.push(file.piece(
+                start..(start + lines_per_object).min(file.lines.len()),
+                told,
+            ));
         }
     }
     pieces
@@ -93,7 +106,7 @@ pub(crate) fn assemble(kind: StreamKind, pieces: &[Piece]) -> (Vec<u8>, usize) {
     let mut bytes = Vec::new();
     for segment in layout.segments() {
         let piece = &pieces[segment.run];
-        let start = (segment.start_bytes - piece.run.start_bytes) as usize;
+        let start = usize::try_from(segment.start_bytes - piece.run.start_bytes).unwrap();
         bytes.extend_from_slice(&piece.bytes[start..]);
     }
     (bytes, layout.gaps().count())

@@ -32,13 +32,21 @@ impl Serving {
                 continue;
             }
             let listed = self.objects.list(&Checkpoint::prefix(attempt.name)).await?;
-            let Some(newest) = listed.into_iter().max_by_key(|object| object.modified) else { continue };
-            let Some(object) = self.objects.store().get(&newest.key).await? else { continue };
-            let checkpoint = serde_json::from_slice(&object.bytes).map_err(|error| Error::Damaged {
-                key: newest.key.to_string(),
-                problem: error.to_string(),
-            })?;
-            return Ok(EventLogView { checkpoint, updated: newest.modified });
+            let Some(newest) = listed.into_iter().max_by_key(|object| object.modified) else {
+                continue;
+            };
+            let Some(object) = self.objects.store().get(&newest.key).await? else {
+                continue;
+            };
+            let checkpoint =
+                serde_json::from_slice(&object.bytes).map_err(|error| Error::Damaged {
+                    key: newest.key.to_string(),
+                    problem: error.to_string(),
+                })?;
+            return Ok(EventLogView {
+                checkpoint,
+                updated: newest.modified,
+            });
         }
         Err(not_found("no event log of the application was assembled").into())
     }

@@ -18,7 +18,10 @@ use crate::{
 
 /// How often a follower hears that nothing is new.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-const LIMITS: Limits = Limits { lines: 1000, text_bytes: 1 << 20 };
+const LIMITS: Limits = Limits {
+    lines: 1000,
+    text_bytes: 1 << 20,
+};
 
 /// One follower. It reads when it is asked for more, so a slow one holds one answer and no queue.
 #[derive(Debug)]
@@ -34,7 +37,13 @@ impl Follower {
     /// A follower from a cursor on.
     pub fn new(serving: Serving, target: Target, cursor: Cursor) -> Self {
         serving.metrics.followers.inc();
-        Self { serving, target, cursor, last_answer: Instant::now(), finished: false }
+        Self {
+            serving,
+            target,
+            cursor,
+            last_answer: Instant::now(),
+            finished: false,
+        }
     }
 
     /// The stream that is followed.
@@ -42,13 +51,13 @@ impl Follower {
         &self.target
     }
 
-    /// Waits for the next answer: lines, a sign of life, or the last one, which says whether the stream is
-    /// complete. `None` after it.
+    /// Waits for the next answer: lines, a sign of life, or the last one, which says whether the
+    /// stream is complete. `None` after it.
     ///
     /// # Errors
     ///
-    /// When the store fails, or the stream does not exist; the follower goes on at its cursor when it is
-    /// asked again.
+    /// When the store fails, or the stream does not exist; the follower goes on at its cursor when
+    /// it is asked again.
     pub async fn next(&mut self) -> Result<Option<Answer>, Error> {
         while !self.finished {
             let answer = match self.serving.read(&self.target, self.cursor, LIMITS).await {
@@ -64,7 +73,10 @@ impl Follower {
             };
             self.cursor = answer.next;
             self.finished = answer.finished;
-            if !answer.lines.is_empty() || answer.finished || self.last_answer.elapsed() >= SIGN_OF_LIFE {
+            if !answer.lines.is_empty()
+                || answer.finished
+                || self.last_answer.elapsed() >= SIGN_OF_LIFE
+            {
                 self.last_answer = Instant::now();
                 return Ok(Some(answer));
             }
@@ -98,7 +110,10 @@ impl Follower {
             next: self.cursor,
             at_end: true,
             finished: false,
-            completeness: Completeness { verdict: Verdict::Open, gaps: Vec::new() },
+            completeness: Completeness {
+                verdict: Verdict::Open,
+                gaps: Vec::new(),
+            },
         }
     }
 }

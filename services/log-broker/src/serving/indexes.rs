@@ -27,7 +27,10 @@ struct Entries {
 impl Indexes {
     /// Keeps at most so many bytes of indexes, or the last one when it alone is larger.
     pub fn new(maximum_bytes: usize) -> Self {
-        Self { entries: Arc::default(), maximum_bytes }
+        Self {
+            entries: Arc::default(),
+            maximum_bytes,
+        }
     }
 
     /// The index of a stream as the archive is now. Only objects that are new are read.
@@ -43,8 +46,10 @@ impl Indexes {
     ) -> Result<Arc<StreamIndex>, Error> {
         let listed = objects.list(&grammar.stream_prefix(stream)).await?;
         let known = self.get(stream);
-        let mut index =
-            known.as_deref().cloned().unwrap_or_else(|| StreamIndex::of_source(&stream.source));
+        let mut index = known
+            .as_deref()
+            .cloned()
+            .unwrap_or_else(|| StreamIndex::of_source(&stream.source));
         let changed = index.add(objects, listed).await?;
         match known {
             Some(known) if !changed => Ok(known),
@@ -71,11 +76,17 @@ impl Indexes {
         let entry = (Arc::clone(index), entries.clock);
         entries.by_stream.insert(stream.clone(), entry);
         let size = |entries: &Entries| -> usize {
-            entries.by_stream.values().map(|(index, _)| index.size_bytes()).sum()
+            entries
+                .by_stream
+                .values()
+                .map(|(index, _)| index.size_bytes())
+                .sum()
         };
         while entries.by_stream.len() > 1 && size(&entries) > self.maximum_bytes {
             let oldest = entries.by_stream.iter().min_by_key(|(_, (_, used))| *used);
-            let Some(oldest) = oldest.map(|(stream, _)| stream.clone()) else { break };
+            let Some(oldest) = oldest.map(|(stream, _)| stream.clone()) else {
+                break;
+            };
             entries.by_stream.remove(&oldest);
         }
     }

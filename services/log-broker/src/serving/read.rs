@@ -8,18 +8,18 @@ use super::{Serving, Target, before, resolve::not_found};
 use crate::{
     applications::AttemptView,
     archive::{Limits, OpenGaps, PageEnd, StreamIndex},
-    cluster::LiveContainer,
+    cluster::{LiveContainer, LiveLogs},
     domain::{
         completeness::Completeness,
-        cursor::Cursor,
+        cursor::{Cursor, LinePlace},
         lines::{Line, PlacedLine},
         stream::Source,
     },
     error::Error,
 };
 
-/// How much earlier than the cursor's second the live log is asked for, so that the cursor's line is in
-/// it even when two outputs were written out of order.
+/// How much earlier than the cursor's second the live log is asked for, so that the cursor's line
+/// is in it even when two outputs were written out of order.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
 
 /// Some lines.
@@ -51,8 +51,17 @@ impl Serving {
     /// # Errors
     ///
     /// `LOG_STREAM_NOT_FOUND` when neither archive nor cluster has the stream.
-    pub async fn read(&self, target: &Target, cursor: Cursor, limits: Limits) -> Result<Answer, Error> {
-        let Moment { index, ended, open_gaps } = self.moment(target).await?;
+    pub async fn read(
+        &self,
+        target: &Target,
+        cursor: Cursor,
+        limits: Limits,
+    ) -> Result<Answer, Error> {
+        let Moment {
+            index,
+            ended,
+            open_gaps,
+        } = self.moment(target).await?;
         let page = index.read(&self.objects, cursor, limits, open_gaps).await?;
         let mut answer = Answer {
             at_end: page.end != PageEnd::Full,
@@ -81,42 +90,64 @@ impl Serving {
     pub async fn tail(&self, target: &Target, line_count: usize) -> Result<Cursor, Error> {
         let Moment { index, ended, .. } = self.moment(target).await?;
         let archive_end = index.tail(&self.objects, 0, ended).await?;
-        let live = if ended { None } else { self.live_after(target, &index, archive_end).await? };
+        let live = if ended {
+            None
+        } else {
+            self.live_after(target, &index, archive_end).await?
+        };
         let live = live.unwrap_or_default();
         match live.len().checked_sub(line_count) {
             // The last line before the tail is a live one.
             Some(skipped @ 1..) => Ok(Cursor::Line(live[skipped - 1].place)),
             Some(0) => Ok(archive_end),
-            None => index.tail(&self.objects, line_count - live.len(), ended).await,
+            None => {
+                index
+                    .tail(&self.objects, line_count - live.len(), ended)
+                    .await
+            }
         }
     }
 
     async fn moment(&self, target: &Target) -> Result<Moment, Error> {
-        let index = self.indexes.refreshed(&self.objects, &self.grammar, &target.stream).await?;
+        let index = self
+            .indexes
+            .refreshed(&self.objects, &self.grammar, &target.stream)
+            .await?;
         let now = self.clock.now();
         let ended = self.has_ended(&target.attempt, index.last_modified(), now);
-        let open_gaps = OpenGaps { put_after: before(now, self.settings.gap_wait), ended };
-        Ok(Moment { index, ended, open_gaps })
+        let open_gaps = OpenGaps {
+            put_after: before(now, self.settings.gap_wait),
+            ended,
+        };
+        Ok(Moment {
+            index,
+            ended,
+            open_gaps,
+        })
     }
 
-    fn has_ended(&self, attempt: &AttemptView, modified: Option<Timestamp>, now: Timestamp) -> bool {
+    fn has_ended(
+        &self,
+        attempt: &AttemptView,
+        modified: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
         let quiet_until = before(now, self.settings.settle);
         attempt.ended.is_some_and(|ended| {
             ended <= quiet_until && modified.is_none_or(|modified| modified <= quiet_until)
         })
     }
 
-    /// Live lines after the end of the archive; `None` when the cluster has no such log.
-    ///
-    /// They are used only when the cursor's line is among them, or nothing was read and nothing is
-    /// archived: else the file was rotated meanwhile, and what is in between comes from the archive.
+    /// Live lines after the end of the archive; `None` when the cluster has no such log, or does
+    /// not answer while the archive has something.
     async fn live_after(
         &self,
         target: &Target,
         index: &StreamIndex,
         cursor: Cursor,
     ) -> Result<Option<Vec<PlacedLine>>, Error> {
-        let (Some(live), Source::Container { pod, container }) = (&self.live, &target.stream.source)
+        let (Some(live), Source::Container { pod, container }) =
+            (&self.live, &target.stream.source)
         else {
             return Ok(None);
         };
@@ -126,27 +157,65 @@ impl Serving {
             pod: pod.clone(),
             container: container.clone(),
         };
-        let since = match cursor {
-            Cursor::Line(place) => place.time.checked_sub(OVERLAP).ok(),
-            Cursor::Begin | Cursor::Offset(_) => None,
-        };
-        let lines = match live.read(&container, since).await {
-            Ok(lines) => lines,
+        match ask_live(&**live, &container, index, cursor).await {
             Err(error) if !index.is_empty() => {
                 tracing::warn!(error = %crate::error::chain(&error), "live log not read, archive only");
-                return Ok(None);
+                Ok(None)
             }
-            Err(error) => return Err(error),
-        };
-        Ok(lines.map(|mut lines| match cursor {
-            Cursor::Line(cursor) => match lines.iter().position(|line| line.place == cursor) {
-                Some(position) => lines.split_off(position + 1),
-                None => Vec::new(),
-            },
-            Cursor::Begin | Cursor::Offset(_) if index.is_empty() => lines,
-            Cursor::Begin | Cursor::Offset(_) => Vec::new(),
-        }))
+            answer => answer,
+        }
     }
+}
+
+/// Live lines are used only when the cursor's line is among them, or nothing was read and nothing
+/// is archived: else the file was rotated meanwhile, and what is in between comes from the archive.
+async fn ask_live(
+    live: &dyn LiveLogs,
+    container: &LiveContainer,
+    index: &StreamIndex,
+    cursor: Cursor,
+) -> Result<Option<Vec<PlacedLine>>, Error> {
+    let Cursor::Line(place) = cursor else {
+        let lines = live.read(container, None).await?;
+        return Ok(lines.map(|lines| if index.is_empty() { lines } else { Vec::new() }));
+    };
+    let since = place.time.checked_sub(OVERLAP).ok();
+    let Some(mut lines) = live.read(container, since).await? else {
+        return Ok(None);
+    };
+    match lines.iter().position(|line| line.place == place) {
+        Some(position) if counts_right(live, container, &lines, place, index).await? => {
+            Ok(Some(lines.split_off(position + 1)))
+        }
+        _ => Ok(Some(Vec::new())),
+    }
+}
+
+/// Whether the live lines of the cursor's time are counted from their first one. They are not when
+/// a rotation has cut the lines of that very time in two: then the file begins with that time,
+/// though the stream does not.
+async fn counts_right(
+    live: &dyn LiveLogs,
+    container: &LiveContainer,
+    lines: &[PlacedLine],
+    cursor: LinePlace,
+    index: &StreamIndex,
+) -> Result<bool, Error> {
+    if lines
+        .first()
+        .is_some_and(|line| line.place.time < cursor.time)
+    {
+        return Ok(true);
+    }
+    // The lines before may only have been left out because they are older than was asked for.
+    let file_begin = live.first_time(container).await?;
+    let stream_begin = index
+        .layout()
+        .segments()
+        .next()
+        .and_then(|first| index.runs()[first.run].first_time);
+    Ok(file_begin.is_some_and(|time| time < cursor.time)
+        || stream_begin.is_none_or(|begin| begin == cursor.time))
 }
 
 fn append(answer: &mut Answer, live: Vec<PlacedLine>, limits: Limits) {

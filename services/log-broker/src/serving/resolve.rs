@@ -59,7 +59,10 @@ impl Serving {
     /// Also when submission does not answer.
     pub async fn application(&self, id: ApplicationId) -> Result<ApplicationView, PublicError> {
         self.applications.get(id).await?.ok_or_else(|| {
-            PublicError::new(ErrorReason::ApplicationNotFound, format!("no application has the id {id}"))
+            PublicError::new(
+                ErrorReason::ApplicationNotFound,
+                format!("no application has the id {id}"),
+            )
         })
     }
 
@@ -72,10 +75,18 @@ impl Serving {
         let application = self.application(request.application_id).await?;
         let attempt = self.attempt(application, request.attempt_number).await?;
         let source = match request.source {
-            SourceRequest::Container { pod, container } => container_source(attempt.name, pod, container)?,
+            SourceRequest::Container { pod, container } => {
+                container_source(attempt.name, pod, container)?
+            }
             SourceRequest::EventLog { file } => self.event_log_source(attempt.name, file).await?,
         };
-        Ok(Target { stream: StreamName { attempt: attempt.name, source }, attempt })
+        Ok(Target {
+            stream: StreamName {
+                attempt: attempt.name,
+                source,
+            },
+            attempt,
+        })
     }
 
     async fn attempt(
@@ -98,8 +109,18 @@ impl Serving {
     }
 
     async fn has_logs(&self, attempt: AttemptName) -> Result<bool, Error> {
-        for prefix in [self.grammar.containers_prefix(attempt), self.grammar.events_prefix(attempt)] {
-            if !self.objects.store().list(&prefix, None, 1).await?.objects.is_empty() {
+        for prefix in [
+            self.grammar.containers_prefix(attempt),
+            self.grammar.events_prefix(attempt),
+        ] {
+            if !self
+                .objects
+                .store()
+                .list(&prefix, None, 1)
+                .await?
+                .objects
+                .is_empty()
+            {
                 return Ok(true);
             }
         }
@@ -108,18 +129,29 @@ impl Serving {
 
     async fn event_log_source(&self, attempt: AttemptName, file: String) -> Result<Source, Error> {
         if !file.is_empty() {
-            return Ok(Source::EventLog { file: original_path(&file).to_owned() });
+            return Ok(Source::EventLog {
+                file: original_path(&file).to_owned(),
+            });
         }
-        let listed = self.objects.list(&self.grammar.events_prefix(attempt)).await?;
+        let listed = self
+            .objects
+            .list(&self.grammar.events_prefix(attempt))
+            .await?;
         let files: BTreeSet<_> = listed
             .iter()
             .filter_map(|object| self.grammar.source_of(attempt, object.key.as_str()))
             .collect();
         match files.len() {
             0 => Err(not_found("the attempt has shipped no event log").into()),
-            1 => files.into_iter().next().ok_or_else(|| not_found("the attempt has no event log").into()),
+            1 => files
+                .into_iter()
+                .next()
+                .ok_or_else(|| not_found("the attempt has no event log").into()),
             count => Err(PublicError::invalid(Vec::new())
-                .with_field("stream.event_log.file", format!("must be set: there are {count} files"))
+                .with_field(
+                    "stream.event_log.file",
+                    format!("must be set: there are {count} files"),
+                )
                 .into()),
         }
     }
@@ -135,7 +167,11 @@ fn container_source(
     pod: String,
     container: String,
 ) -> Result<Source, PublicError> {
-    let pod = if pod.is_empty() { attempt.driver_pod() } else { pod };
+    let pod = if pod.is_empty() {
+        attempt.driver_pod()
+    } else {
+        pod
+    };
     if AttemptName::of_pod(&pod) != Some(attempt) {
         return Err(not_found("the pod is none of the attempt's"));
     }

@@ -57,14 +57,19 @@ impl Serving {
         found.retain(|stream| after.is_none_or(|after| page_key(&stream.name).as_str() > after));
         let more = found.len() > page_size;
         found.truncate(page_size);
-        let page = stream::iter(found).map(|found| self.view(found)).buffered(CONCURRENT_STREAMS);
+        let page = stream::iter(found)
+            .map(|found| self.view(found))
+            .buffered(CONCURRENT_STREAMS);
         Ok((page.try_collect().await?, more))
     }
 
     async fn streams_of(&self, attempt: &AttemptView) -> Result<Vec<Found>, Error> {
         let mut by_source: BTreeMap<Source, Vec<ObjectMeta>> = BTreeMap::new();
         let name = attempt.name;
-        for prefix in [self.grammar.containers_prefix(name), self.grammar.events_prefix(name)] {
+        for prefix in [
+            self.grammar.containers_prefix(name),
+            self.grammar.events_prefix(name),
+        ] {
             for object in self.objects.list(&prefix).await? {
                 if let Some(source) = self.grammar.source_of(name, object.key.as_str()) {
                     by_source.entry(source).or_default().push(object);
@@ -72,13 +77,27 @@ impl Serving {
             }
         }
         let live = attempt.ended.is_none();
-        if live && self.live.as_ref().is_some_and(|live| live.knows(&attempt.cluster)) {
+        if live
+            && self
+                .live
+                .as_ref()
+                .is_some_and(|live| live.knows(&attempt.cluster))
+        {
             let (pod, container) = (name.driver_pod(), DRIVER_CONTAINER.to_owned());
-            by_source.entry(Source::Container { pod, container }).or_default();
+            by_source
+                .entry(Source::Container { pod, container })
+                .or_default();
         }
         let mut found: Vec<_> = by_source
             .into_iter()
-            .map(|(source, objects)| Found { name: StreamName { attempt: name, source }, objects, live })
+            .map(|(source, objects)| Found {
+                name: StreamName {
+                    attempt: name,
+                    source,
+                },
+                objects,
+                live,
+            })
             .collect();
         found.sort_by_key(|stream| page_key(&stream.name));
         Ok(found)
@@ -92,9 +111,11 @@ impl Serving {
             last_time: None,
             live: found.live,
         };
-        if let (StreamKind::Container, Some(first), Some(last)) =
-            (view.name.source.kind(), found.objects.first(), found.objects.last())
-        {
+        if let (StreamKind::Container, Some(first), Some(last)) = (
+            view.name.source.kind(),
+            found.objects.first(),
+            found.objects.last(),
+        ) {
             let runs = self.objects.runs(&first.key).await?;
             view.first_time = runs.iter().filter_map(|run| run.first_time).min();
             let runs = self.objects.runs(&last.key).await?;

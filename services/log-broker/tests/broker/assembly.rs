@@ -1,9 +1,4 @@
 //! Event logs are assembled whole, in order and once, whatever fails.
-#![expect(clippy::unwrap_used, reason = "test support")]
-
-#[path = "support/raw.rs"]
-#[expect(dead_code, reason = "shared by several tests")]
-mod raw;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,9 +13,11 @@ use moka_log_broker::{
     metrics::Metrics,
 };
 use moka_objects::{FailingStore, Fault, FaultRates, ObjectStore, Operation};
-use raw::{FILE, Store, attempt, grammar, object, objects, text};
 
-const PATH: &str = "/var/lib/moka/events/m01hf7yat00v2t9d4h5w8k3e6qz-1/spark-0123456789abcdef0123456789abcdef";
+use crate::raw::{FILE, Store, attempt, grammar, object, objects, text};
+
+const PATH: &str =
+    "/var/lib/moka/events/m01hf7yat00v2t9d4h5w8k3e6qz-1/spark-0123456789abcdef0123456789abcdef";
 const SETTINGS: AssemblySettings = AssemblySettings {
     chunk_bytes: 300,
     chunk_interval: Duration::from_secs(10),
@@ -31,21 +28,33 @@ const SETTINGS: AssemblySettings = AssemblySettings {
 fn log(events: usize) -> Vec<String> {
     let mut lines = vec![
         "{\"Event\":\"SparkListenerLogStart\",\"Spark Version\":\"4.0.1\"}".to_owned(),
-        format!("{{\"Event\":\"SparkListenerApplicationStart\",\"App Name\":\"a\",\"App ID\":\"{FILE}\"}}"),
+        format!(
+            "{{\"Event\":\"SparkListenerApplicationStart\",\"App Name\":\"a\",\"App ID\":\"{FILE}\"}}"
+        ),
     ];
-    lines.extend((0..events).map(|event| format!("{{\"Event\":\"SparkListenerTaskEnd\",\"Task\":{event}}}")));
+    lines.extend(
+        (0..events).map(|event| format!("{{\"Event\":\"SparkListenerTaskEnd\",\"Task\":{event}}}")),
+    );
     lines
 }
 
 fn ended_log(events: usize) -> Vec<String> {
     let mut lines = log(events);
-    lines.push("{\"Event\":\"SparkListenerApplicationEnd\",\"Timestamp\":1795177201764}".to_owned());
+    lines
+        .push("{\"Event\":\"SparkListenerApplicationEnd\",\"Timestamp\":1795177201764}".to_owned());
     lines
 }
 
 fn assembly(store: Arc<dyn ObjectStore>) -> EventLogAssembly {
     let objects = RawObjects::new(Arc::clone(&store), 1 << 20, Metrics::default());
-    EventLogAssembly::new(attempt(), FILE, objects, store, SETTINGS, Metrics::default())
+    EventLogAssembly::new(
+        attempt(),
+        FILE,
+        objects,
+        store,
+        SETTINGS,
+        Metrics::default(),
+    )
 }
 
 fn raw_prefix() -> String {
@@ -53,25 +62,41 @@ fn raw_prefix() -> String {
 }
 
 async fn ship(store: &Store, name: &str, bytes: Vec<u8>) {
-    store.put(&format!("{}{name}.jsonl", raw_prefix()), bytes).await;
+    store
+        .put(&format!("{}{name}.jsonl", raw_prefix()), bytes)
+        .await;
 }
 
 async fn ship_all(store: &Store, lines: &[String], lines_per_object: usize) {
-    for (number, bytes) in objects(PATH, Some("7-9"), lines, lines_per_object).into_iter().enumerate() {
+    for (number, bytes) in objects(PATH, Some("7-9"), lines, lines_per_object)
+        .into_iter()
+        .enumerate()
+    {
         // Names are in another order than content.
         ship(store, &format!("{:03}", (number * 7) % 100), bytes).await;
     }
 }
 
-async fn advance(assembly: &mut EventLogAssembly, store: &Store, ended: Option<Timestamp>) -> AssemblyState {
+async fn advance(
+    assembly: &mut EventLogAssembly,
+    store: &Store,
+    ended: Option<Timestamp>,
+) -> AssemblyState {
     let listed = store.list(&raw_prefix()).await;
-    assembly.advance(listed, ended, store.now()).await.unwrap().state
+    assembly
+        .advance(listed, ended, store.now())
+        .await
+        .unwrap()
+        .state
 }
 
 /// All chunks, which must be numbered from 1 without a hole.
 async fn assembled(store: &Store) -> Vec<u8> {
     let keys = EventLogKeys::new(FILE);
-    let count = store.keys(&format!("{}/events_", keys.directory())).await.len();
+    let count = store
+        .keys(&format!("{}/events_", keys.directory()))
+        .await
+        .len();
     let mut bytes = Vec::new();
     for number in 1..=u32::try_from(count).unwrap() {
         let chunk = store.get(&keys.chunk(number)).await.unwrap();
@@ -82,14 +107,19 @@ async fn assembled(store: &Store) -> Vec<u8> {
 }
 
 async fn manifest(store: &Store) -> Manifest {
-    let bytes = store.get(&EventLogKeys::new(FILE).manifest()).await.unwrap();
+    let bytes = store
+        .get(&EventLogKeys::new(FILE).manifest())
+        .await
+        .unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 
 async fn markers(store: &Store) -> Vec<String> {
     let prefix = format!("{}/appstatus_", EventLogKeys::new(FILE).directory());
     let keys = store.keys(&prefix).await;
-    keys.iter().map(|key| key[prefix.len()..].replace(FILE, "")).collect()
+    keys.iter()
+        .map(|key| key[prefix.len()..].replace(FILE, ""))
+        .collect()
 }
 
 #[tokio::test]
@@ -98,12 +128,18 @@ async fn ended_log_is_completed_with_the_drivers_bytes() {
     let lines = ended_log(30);
     ship_all(&store, &lines, 4).await;
     let mut assembly = assembly(Arc::new(store.memory.clone()));
-    assert_eq!(advance(&mut assembly, &store, None).await, AssemblyState::Completed);
+    assert_eq!(
+        advance(&mut assembly, &store, None).await,
+        AssemblyState::Completed
+    );
     assert_eq!(assembled(&store).await, text(&lines));
     assert_eq!(markers(&store).await, [""]);
     let manifest = manifest(&store).await;
     assert_eq!(manifest.spark_application_id, FILE);
-    assert_eq!((manifest.synthetic_end, manifest.state), (false, AssemblyState::Completed));
+    assert_eq!(
+        (manifest.synthetic_end, manifest.state),
+        (false, AssemblyState::Completed)
+    );
     assert_eq!(manifest.assembled_bytes, text(&lines).len() as u64);
     assert!(manifest.chunk_count > 3);
 }
@@ -114,7 +150,10 @@ async fn running_log_is_in_progress_and_small_chunks_wait() {
     let lines = log(4);
     ship(&store, "1", object(PATH, None, 0, &lines[..2])).await;
     let mut assembly = assembly(Arc::new(store.memory.clone()));
-    assert_eq!(advance(&mut assembly, &store, None).await, AssemblyState::InProgress);
+    assert_eq!(
+        advance(&mut assembly, &store, None).await,
+        AssemblyState::InProgress
+    );
     assert_eq!(assembled(&store).await, text(&lines[..2]));
     assert_eq!(markers(&store).await, [".inprogress"]);
 
@@ -136,10 +175,16 @@ async fn killed_driver_gets_a_synthetic_end_without_its_torn_line() {
     let mut assembly = assembly(Arc::new(store.memory.clone()));
     let ended = store.now();
     store.wait(9);
-    assert_eq!(advance(&mut assembly, &store, Some(ended)).await, AssemblyState::InProgress);
+    assert_eq!(
+        advance(&mut assembly, &store, Some(ended)).await,
+        AssemblyState::InProgress
+    );
     assert_eq!(markers(&store).await, [".inprogress"]);
     store.wait(1);
-    assert_eq!(advance(&mut assembly, &store, Some(ended)).await, AssemblyState::Completed);
+    assert_eq!(
+        advance(&mut assembly, &store, Some(ended)).await,
+        AssemblyState::Completed
+    );
     let mut expected = text(&lines[..lines.len() - 1]);
     expected.extend(synthetic_end(ended.as_millisecond()));
     assert_eq!(assembled(&store).await, expected);
@@ -162,15 +207,27 @@ async fn gap_holds_the_rest_back_until_it_is_filled() {
     let mut assembly = assembly(Arc::new(store.memory.clone()));
     let ended = store.now();
     store.wait(20);
-    assert_eq!(advance(&mut assembly, &store, Some(ended)).await, AssemblyState::HeldBack);
-    let (start, end) = (text(&lines[..10]).len() as u64, text(&lines[..15]).len() as u64);
+    assert_eq!(
+        advance(&mut assembly, &store, Some(ended)).await,
+        AssemblyState::HeldBack
+    );
+    let (start, end) = (
+        text(&lines[..10]).len() as u64,
+        text(&lines[..15]).len() as u64,
+    );
     assert_eq!(assembled(&store).await, text(&lines[..10]));
     assert_eq!(markers(&store).await, [".inprogress"]);
-    let gap = ManifestGap { start_offset_bytes: start, end_offset_bytes: end };
+    let gap = ManifestGap {
+        start_offset_bytes: start,
+        end_offset_bytes: end,
+    };
     assert_eq!(manifest(&store).await.gaps, [gap]);
 
     ship(&store, "late", all[2].clone()).await;
-    assert_eq!(advance(&mut assembly, &store, Some(ended)).await, AssemblyState::Completed);
+    assert_eq!(
+        advance(&mut assembly, &store, Some(ended)).await,
+        AssemblyState::Completed
+    );
     assert_eq!(assembled(&store).await, text(&lines));
     assert_eq!(manifest(&store).await.gaps, []);
 }
@@ -179,18 +236,27 @@ async fn gap_holds_the_rest_back_until_it_is_filled() {
 async fn line_longer_than_a_chunk_is_a_chunk() {
     let store = Store::new();
     let mut lines = log(1);
-    lines.push(format!("{{\"Event\":\"x\",\"Plan\":\"{}\"}}", "p".repeat(2000)));
+    lines.push(format!(
+        "{{\"Event\":\"x\",\"Plan\":\"{}\"}}",
+        "p".repeat(2000)
+    ));
     lines.extend(ended_log(1));
     ship_all(&store, &lines, 2).await;
     let mut assembly = assembly(Arc::new(store.memory.clone()));
-    assert_eq!(advance(&mut assembly, &store, None).await, AssemblyState::Completed);
+    assert_eq!(
+        advance(&mut assembly, &store, None).await,
+        AssemblyState::Completed
+    );
     assert_eq!(assembled(&store).await, text(&lines));
 }
 
 #[tokio::test]
 async fn another_attempts_directory_is_refused() {
     let store = Store::new();
-    let foreign = Manifest { application_id: "m01hf7yat00v2t9d4h5w8k3e6qy".to_owned(), ..foreign_manifest() };
+    let foreign = Manifest {
+        application_id: "m01hf7yat00v2t9d4h5w8k3e6qy".to_owned(),
+        ..foreign_manifest()
+    };
     let key = EventLogKeys::new(FILE).manifest();
     store.put(&key, serde_json::to_vec(&foreign).unwrap()).await;
     ship_all(&store, &ended_log(3), 4).await;
@@ -214,8 +280,8 @@ fn foreign_manifest() -> Manifest {
     }
 }
 
-/// Ships a driver's log that ends without its end, with `fault` at the given call of `operation`; after a
-/// failure a new process goes on. Returns whether the fault happened.
+/// Ships a driver's log that ends without its end, with `fault` at the given call of `operation`;
+/// after a failure a new process goes on. Returns whether the fault happened.
 async fn survives(operation: Operation, call: usize, fault: Fault) -> bool {
     let store = Store::new();
     let lines = log(20);
@@ -231,14 +297,23 @@ async fn survives(operation: Operation, call: usize, fault: Fault) -> bool {
         store.wait(10);
         let listed = store.list(&raw_prefix()).await;
         // A process may also be replaced without any failure.
-        if current.advance(listed, Some(ended), store.now()).await.is_err() || number == 2 {
+        if current
+            .advance(listed, Some(ended), store.now())
+            .await
+            .is_err()
+            || number == 2
+        {
             current = assembly(Arc::clone(&failing) as Arc<dyn ObjectStore>);
         }
     }
     store.wait(20);
     for _ in 0..2 {
         let listed = store.list(&raw_prefix()).await;
-        if current.advance(listed, Some(ended), store.now()).await.is_err() {
+        if current
+            .advance(listed, Some(ended), store.now())
+            .await
+            .is_err()
+        {
             current = assembly(Arc::clone(&failing) as Arc<dyn ObjectStore>);
         }
     }
@@ -251,15 +326,29 @@ async fn survives(operation: Operation, call: usize, fault: Fault) -> bool {
         .copied()
         .collect();
     assert_eq!(drivers, text(&lines), "{operation:?} {call} {fault:?}");
-    assert_eq!(bytes.len(), drivers.len() + end.len(), "{operation:?} {call} {fault:?}");
-    assert_eq!(markers(&store).await, [""], "{operation:?} {call} {fault:?}");
+    assert_eq!(
+        bytes.len(),
+        drivers.len() + end.len(),
+        "{operation:?} {call} {fault:?}"
+    );
+    assert_eq!(
+        markers(&store).await,
+        [""],
+        "{operation:?} {call} {fault:?}"
+    );
     assert_eq!(manifest(&store).await.state, AssemblyState::Completed);
     failing.fault_count() > 0
 }
 
 #[tokio::test]
 async fn failure_at_any_call_ends_in_the_same_bytes() {
-    for operation in [Operation::Put, Operation::Get, Operation::GetRange, Operation::Head, Operation::Delete] {
+    for operation in [
+        Operation::Put,
+        Operation::Get,
+        Operation::GetRange,
+        Operation::Head,
+        Operation::Delete,
+    ] {
         for fault in [Fault::Before, Fault::After] {
             let mut call = 0;
             while survives(operation, call, fault).await {
@@ -275,7 +364,11 @@ async fn two_replicas_with_failures_end_in_the_same_bytes() {
     for seed in 0..50 {
         let store = Store::new();
         let lines = ended_log(40);
-        let rates = FaultRates { before_per_mille: 80, after_per_mille: 80, ..FaultRates::default() };
+        let rates = FaultRates {
+            before_per_mille: 80,
+            after_per_mille: 80,
+            ..FaultRates::default()
+        };
         let inner: Arc<dyn ObjectStore> = Arc::new(store.memory.clone());
         let failing: Arc<dyn ObjectStore> = Arc::new(FailingStore::seeded(inner, seed, rates));
         let mut replicas = [assembly(Arc::clone(&failing)), assembly(failing)];
@@ -288,7 +381,10 @@ async fn two_replicas_with_failures_end_in_the_same_bytes() {
             let (listed, now) = (store.list(&raw_prefix()).await, store.now());
             let [first, second] = &mut replicas;
             // Both at once; failures are repaired by the next round.
-            let _ = tokio::join!(first.advance(listed.clone(), None, now), second.advance(listed, None, now));
+            let _ = tokio::join!(
+                first.advance(listed.clone(), None, now),
+                second.advance(listed, None, now)
+            );
         }
         assert_eq!(assembled(&store).await, text(&lines), "seed {seed}");
         assert_eq!(markers(&store).await, [""], "seed {seed}");

@@ -1,20 +1,27 @@
 //! Every recorded case of Fluent Bit comes out as its source files were.
-#![expect(clippy::unwrap_used, reason = "test support")]
 
-#[path = "support/raw.rs"]
-#[expect(dead_code, reason = "shared by several tests")]
-mod raw;
-
-use std::{collections::BTreeMap, fs, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use moka_log_broker::{
     archive::{RawObjects, StreamIndex},
-    domain::{keys::KeyGrammar, stream::{Source, StreamKind, StreamName, original_path}},
+    domain::{
+        keys::KeyGrammar,
+        stream::{Source, StreamKind, StreamName, original_path},
+    },
     metrics::Metrics,
 };
-use raw::{Store, attempt};
 
-const CORPORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpora/fluent-bit");
+use crate::raw::{Store, attempt};
+
+const CORPORA: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/corpora/fluent-bit"
+);
 
 fn unpack(case: &str) -> (tempfile::TempDir, PathBuf) {
     let archive = fs::File::open(Path::new(CORPORA).join(format!("{case}.tar.zst"))).unwrap();
@@ -32,8 +39,8 @@ fn grammar() -> KeyGrammar {
     }
 }
 
-/// What a file held over its rotations, oldest first, by the path that it had on the node. A line that a
-/// driver's death has torn is not shipped and does not count.
+/// What a file held over its rotations, oldest first, by the path that it had on the node. A line
+/// that a driver's death has torn is not shipped and does not count.
 fn sources(root: &Path, directory: &str, node_directory: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files: Vec<_> = match fs::read_dir(root.join("source").join(directory)) {
         Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
@@ -48,7 +55,10 @@ fn sources(root: &Path, directory: &str, node_directory: &str) -> BTreeMap<Strin
     for file in files {
         let name = file.file_name().unwrap().to_str().unwrap();
         let mut bytes = fs::read(&file).unwrap();
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         bytes.truncate(whole);
         let path = format!("{node_directory}/{}", original_path(name));
         sources.entry(path).or_default().extend(bytes);
@@ -58,7 +68,10 @@ fn sources(root: &Path, directory: &str, node_directory: &str) -> BTreeMap<Strin
 
 async fn store_of(root: &Path) -> Store {
     let store = Store::new();
-    for upload in fs::read_to_string(root.join("uploads.jsonl")).unwrap().lines() {
+    for upload in fs::read_to_string(root.join("uploads.jsonl"))
+        .unwrap()
+        .lines()
+    {
         let upload: serde_json::Value = serde_json::from_str(upload).unwrap();
         let bytes = fs::read(root.join(upload["file"].as_str().unwrap())).unwrap();
         store.put(upload["key"].as_str().unwrap(), bytes).await;
@@ -70,13 +83,22 @@ fn container_source(path: &str) -> Source {
     let name = path.rsplit('/').next().unwrap();
     let (pod, rest) = name.split_once("_spark-jobs_").unwrap();
     let (container, _id) = rest.rsplit_once('-').unwrap();
-    Source::Container { pod: pod.to_owned(), container: container.to_owned() }
+    Source::Container {
+        pod: pod.to_owned(),
+        container: container.to_owned(),
+    }
 }
 
 async fn bytes_of(objects: &RawObjects, source: Source, path: &str, kind: StreamKind) -> Vec<u8> {
-    let prefix = grammar().stream_prefix(&StreamName { attempt: attempt(), source });
+    let prefix = grammar().stream_prefix(&StreamName {
+        attempt: attempt(),
+        source,
+    });
     let mut index = StreamIndex::of_path(kind, path);
-    index.add(objects, objects.list(&prefix).await.unwrap()).await.unwrap();
+    index
+        .add(objects, objects.list(&prefix).await.unwrap())
+        .await
+        .unwrap();
     assert_eq!(index.layout().gaps().count(), 0, "{path}");
     let mut bytes = Vec::new();
     for segment in index.layout().segments() {
@@ -95,12 +117,24 @@ async fn check(case: &str, expected_files: usize) {
     for (path, expected) in containers {
         let source = container_source(&path);
         let found = bytes_of(&objects, source, &path, StreamKind::Container).await;
-        assert!(found == expected, "{case} {path}: {} bytes of {}", found.len(), expected.len());
+        assert!(
+            found == expected,
+            "{case} {path}: {} bytes of {}",
+            found.len(),
+            expected.len()
+        );
     }
     for (path, expected) in events {
-        let source = Source::EventLog { file: path.rsplit('/').next().unwrap().to_owned() };
+        let source = Source::EventLog {
+            file: path.rsplit('/').next().unwrap().to_owned(),
+        };
         let found = bytes_of(&objects, source, &path, StreamKind::EventLog).await;
-        assert!(found == expected, "{case} {path}: {} bytes of {}", found.len(), expected.len());
+        assert!(
+            found == expected,
+            "{case} {path}: {} bytes of {}",
+            found.len(),
+            expected.len()
+        );
     }
 }
 

@@ -1,0 +1,20 @@
+//! log-broker with a store in memory, a submission and a cluster that tests control, and as the
+//! real binary.
+#![expect(clippy::unwrap_used, reason = "test support")]
+
+#[path = "broker/api.rs"]
+mod api;
+#[path = "broker/assembly.rs"]
+mod assembly;
+#[path = "broker/corpora.rs"]
+mod corpora;
+#[path = "broker/process.rs"]
+mod process;
+#[path = "broker/raw.rs"]
+mod raw;
+#[path = "broker/serving.rs"]
+mod serving;
+#[path = "broker/watch.rs"]
+mod watch;
+#[path = "broker/world.rs"]
+mod world;

@@ -1,0 +1,271 @@
+//! Readers get every line once, over archive and cluster, and hear what is missing.
+
+use jiff::{SignedDuration, Timestamp};
+use moka_log_broker::{
+    archive::Limits,
+    domain::{completeness::Verdict, cursor::Cursor},
+    serving::{Answer, Follower, Serving, SourceRequest, StreamRequest, Target},
+};
+
+use crate::{
+    raw::{attempt, object, objects, text},
+    world::{PATH, World},
+};
+
+const LIMITS: Limits = Limits {
+    lines: 1000,
+    text_bytes: 1 << 20,
+};
+
+/// A reproducible sequence.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+async fn target(serving: &Serving, source: SourceRequest) -> Target {
+    let application_id = attempt().application_id;
+    let request = StreamRequest {
+        application_id,
+        attempt_number: None,
+        source,
+    };
+    serving.resolve(request).await.unwrap()
+}
+
+async fn driver_target(serving: &Serving) -> Target {
+    target(
+        serving,
+        SourceRequest::Container {
+            pod: String::new(),
+            container: String::new(),
+        },
+    )
+    .await
+}
+
+fn texts(answer: &Answer) -> Vec<String> {
+    answer
+        .lines
+        .iter()
+        .map(|line| String::from_utf8(line.text.clone()).unwrap())
+        .collect()
+}
+
+/// Lines with their times, some of them equal.
+fn written(count: usize, random: &mut Random) -> Vec<(Timestamp, String)> {
+    let mut time: Timestamp = "2026-11-21T02:00:00Z".parse().unwrap();
+    let mut lines = Vec::new();
+    for number in 0..count {
+        time += SignedDuration::from_millis([0, 1, 1, 400, 3000][random.below(5)]);
+        // Equal texts, so that only places tell lines apart.
+        lines.push((time, format!("line {}", number / 3)));
+    }
+    lines
+}
+
+fn cri(lines: &[(Timestamp, String)]) -> Vec<String> {
+    lines
+        .iter()
+        .map(|(time, text)| format!("{time} stdout F {text}"))
+        .collect()
+}
+
+/// A driver writes, the kubelet rotates, a shipper ships late and in pieces, and a reader reads in
+/// between with every kind of limit.
+async fn reads_each_line_once(seed: u64) {
+    let mut random = Random(seed);
+    let world = World::new();
+    let lines = written(150, &mut random);
+    let rotations = [50, 100 + random.below(30), 150];
+    let (mut shipped, mut file_start, mut generation) = (0, 0, 0);
+    let mut received = Vec::new();
+    let mut token = String::new();
+    for step in 1..=60 {
+        let now_written = (lines.len() * step / 60).max(1);
+        let pod_is_gone = step == 60;
+        if now_written > rotations[generation] {
+            file_start = rotations[generation];
+            generation += 1;
+        }
+        let file = lines[file_start..now_written].to_vec();
+        *world.cluster.file.lock().unwrap() = (!pod_is_gone).then_some(file);
+        if random.below(3) == 0 || pod_is_gone || (shipped == 0 && now_written > 20) {
+            shipped = ship_until(&world, &lines, &rotations, shipped, now_written).await;
+        }
+        if pod_is_gone {
+            world.applications.set(Some(world.store.now()));
+            world.store.wait(30);
+        }
+        // A process may be replaced at any time: the cursor is all that stays.
+        let serving = world.serving();
+        let target = driver_target(&serving).await;
+        for _ in 0..if pod_is_gone { 200 } else { random.below(3) } {
+            let limits = Limits {
+                lines: 1 + random.below(20),
+                text_bytes: 1 + random.below(200),
+            };
+            let cursor = Cursor::decode(&token, &target.stream).unwrap();
+            let answer = serving.read(&target, cursor, limits).await.unwrap();
+            received.extend(texts(&answer));
+            token = answer.next.encode(&target.stream);
+        }
+    }
+    let expected: Vec<_> = lines.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(received, expected, "seed {seed}");
+}
+
+async fn ship_until(
+    world: &World,
+    lines: &[(Timestamp, String)],
+    rotations: &[usize],
+    mut shipped: usize,
+    until: usize,
+) -> usize {
+    while shipped < until {
+        let file = rotations.iter().position(|end| shipped < *end).unwrap();
+        let start = file.checked_sub(1).map_or(0, |before| rotations[before]);
+        let end = until.min(rotations[file]);
+        let offset = text(&cri(&lines[start..shipped])).len() as u64;
+        let generation = format!("7-{file}");
+        let bytes = object(PATH, Some(&generation), offset, &cri(&lines[shipped..end]));
+        world.ship(&format!("{shipped:04}"), bytes).await;
+        shipped = end;
+    }
+    shipped
+}
+
+#[tokio::test]
+async fn line_is_read_once_across_live_and_archive() {
+    for seed in 0..100 {
+        reads_each_line_once(seed).await;
+    }
+}
+
+#[tokio::test]
+async fn tail_is_the_last_lines_of_archive_and_cluster() {
+    let mut random = Random(3);
+    let world = World::new();
+    let lines = written(60, &mut random);
+    for (number, bytes) in objects(PATH, None, &cri(&lines[..40]), 7)
+        .into_iter()
+        .enumerate()
+    {
+        world.ship(&format!("{number}"), bytes).await;
+    }
+    *world.cluster.file.lock().unwrap() = Some(lines.clone());
+    let serving = world.serving();
+    let target = driver_target(&serving).await;
+    for count in [1, 5, 19, 20, 21, 33, 59, 60, 61, 1000] {
+        let cursor = serving.tail(&target, count).await.unwrap();
+        let answer = serving.read(&target, cursor, LIMITS).await.unwrap();
+        let start = lines.len().saturating_sub(count);
+        let expected: Vec<_> = lines[start..]
+            .iter()
+            .map(|(_, text)| text.clone())
+            .collect();
+        assert_eq!(texts(&answer), expected, "last {count}");
+        assert_eq!(answer.completeness.verdict, Verdict::Open);
+    }
+}
+
+#[tokio::test]
+async fn reader_waits_at_a_young_gap_and_hears_of_an_old_one() {
+    let world = World::new();
+    let lines: Vec<_> = (0..9)
+        .map(|second| format!("2026-11-21T02:00:0{second}Z stderr F {second}"))
+        .collect();
+    let all = objects(PATH, None, &lines, 3);
+    world.ship("a", all[0].clone()).await;
+    world.ship("b", all[2].clone()).await;
+    world.applications.set(Some(world.store.now()));
+    world.store.wait(20);
+    let serving = world.serving();
+    let target = driver_target(&serving).await;
+    let answer = serving.read(&target, Cursor::Begin, LIMITS).await.unwrap();
+    assert_eq!(texts(&answer), ["0", "1", "2"]);
+    assert!(answer.at_end && !answer.finished);
+    assert_eq!(answer.completeness.verdict, Verdict::Open);
+
+    world.store.wait(60);
+    let answer = serving.read(&target, answer.next, LIMITS).await.unwrap();
+    assert_eq!(texts(&answer), ["6", "7", "8"]);
+    assert_eq!(answer.completeness.verdict, Verdict::Lost);
+    let gap = &answer.completeness.gaps[0];
+    let size = lines[0].len() as u64 + 1;
+    assert_eq!(
+        (&*gap.path, gap.start_bytes, gap.end_bytes),
+        (PATH, 3 * size, 6 * size)
+    );
+
+    world.ship("c", all[1].clone()).await;
+    world.store.wait(10);
+    let answer = serving.read(&target, Cursor::Begin, LIMITS).await.unwrap();
+    assert_eq!(answer.lines.len(), 9);
+    assert_eq!(
+        (answer.finished, answer.completeness.verdict),
+        (true, Verdict::Complete)
+    );
+}
+
+#[tokio::test]
+async fn beginning_that_was_rotated_away_is_truncated() {
+    let world = World::new();
+    world
+        .ship(
+            "a",
+            object(PATH, None, 1000, &["2026-11-21T02:00:00Z stdout F late"]),
+        )
+        .await;
+    world.applications.set(Some(world.store.now()));
+    world.store.wait(100);
+    let serving = world.serving();
+    let target = driver_target(&serving).await;
+    let answer = serving.read(&target, Cursor::Begin, LIMITS).await.unwrap();
+    assert_eq!(texts(&answer), ["late"]);
+    assert_eq!(answer.completeness.verdict, Verdict::Truncated);
+    assert_eq!(answer.completeness.gaps[0].end_bytes, 1000);
+}
+
+#[tokio::test]
+async fn follower_of_an_ending_attempt_gets_all_lines_and_ends() {
+    let mut random = Random(9);
+    let world = World::new();
+    let lines = written(30, &mut random);
+    let serving = world.serving();
+    let target = driver_target(&serving).await;
+    let mut follower = Follower::new(serving.clone(), target, Cursor::Begin);
+    assert_eq!(serving.metrics.followers.get(), 1);
+    // Nothing is there at first, then the cluster has it, then the archive.
+    let follow = async {
+        let mut received = Vec::new();
+        let mut verdict = None;
+        while let Some(answer) = follower.next().await.unwrap() {
+            received.extend(texts(&answer));
+            verdict = Some(answer.completeness.verdict);
+        }
+        (received, verdict)
+    };
+    let live = async {
+        tokio::task::yield_now().await;
+        *world.cluster.file.lock().unwrap() = Some(lines[..20].to_vec());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        *world.cluster.file.lock().unwrap() = None;
+        world.applications.set(Some(world.store.now()));
+        world.ship("a", object(PATH, None, 0, &cri(&lines))).await;
+        world.store.wait(20);
+    };
+    let ((received, verdict), ()) = tokio::join!(follow, live);
+    let expected: Vec<_> = lines.iter().map(|(_, text)| text.clone()).collect();
+    assert_eq!(received, expected);
+    assert_eq!(verdict, Some(Verdict::Complete));
+    drop(follower);
+    assert_eq!(serving.metrics.followers.get(), 0);
+}

@@ -1,0 +1,171 @@
+//! A submission and a cluster that tests control.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use moka_core::{ApplicationId, ErrorReason, PublicError, clock::Clock, labels::DRIVER_CONTAINER};
+use moka_log_broker::{
+    applications::{ApplicationView, Applications, AttemptView},
+    archive::RawObjects,
+    cluster::{LiveContainer, LiveLogs},
+    domain::{
+        lines::{LineJoiner, PlacedLine},
+        stream::{Source, StreamName},
+    },
+    error::Error,
+    metrics::Metrics,
+    serving::{Indexes, Serving, ServingSettings},
+};
+
+use crate::raw::{Store, attempt, grammar};
+
+/// The driver's log file.
+pub(crate) const PATH: &str = "/var/log/pods/spark-jobs_driver_uid/spark-kubernetes-driver/0.log";
+
+/// A store, submission and a cluster.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) applications: Arc<FakeApplications>,
+    pub(crate) cluster: Arc<FakeCluster>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let applications = Arc::new(FakeApplications::default());
+        applications.set(None);
+        Self {
+            store: Store::new(),
+            applications,
+            cluster: Arc::default(),
+        }
+    }
+
+    /// A new process on it.
+    pub(crate) fn serving(&self) -> Serving {
+        serving(&self.store, &self.applications, Some(&self.cluster))
+    }
+
+    /// Puts a raw object of the driver's log.
+    pub(crate) async fn ship(&self, name: &str, bytes: Vec<u8>) {
+        self.store
+            .put(
+                &format!("{}{name}.jsonl", grammar().stream_prefix(&driver())),
+                bytes,
+            )
+            .await;
+    }
+}
+
+/// The driver's stream.
+pub(crate) fn driver() -> StreamName {
+    let (pod, container) = (attempt().driver_pod(), DRIVER_CONTAINER.to_owned());
+    StreamName {
+        attempt: attempt(),
+        source: Source::Container { pod, container },
+    }
+}
+
+/// What submission would say.
+#[derive(Debug, Default)]
+pub(crate) struct FakeApplications {
+    pub(crate) known: Mutex<BTreeMap<ApplicationId, ApplicationView>>,
+    pub(crate) down: Mutex<bool>,
+}
+
+impl FakeApplications {
+    /// Knows one application with one attempt, which has ended or not.
+    pub(crate) fn set(&self, ended: Option<Timestamp>) {
+        let name = attempt();
+        let attempt = AttemptView {
+            name,
+            cluster: "local".into(),
+            namespace: "spark-jobs".into(),
+            ended,
+        };
+        let view = ApplicationView {
+            id: name.application_id,
+            attempts: vec![attempt],
+        };
+        self.known.lock().unwrap().insert(name.application_id, view);
+    }
+}
+
+#[async_trait]
+impl Applications for FakeApplications {
+    async fn get(&self, id: ApplicationId) -> Result<Option<ApplicationView>, PublicError> {
+        if *self.down.lock().unwrap() {
+            return Err(PublicError::new(
+                ErrorReason::PeerUnavailable,
+                "submission does not answer",
+            ));
+        }
+        Ok(self.known.lock().unwrap().get(&id).cloned())
+    }
+}
+
+/// The present log file of the driver's container; `None` without a pod.
+#[derive(Debug, Default)]
+pub(crate) struct FakeCluster {
+    pub(crate) file: Mutex<Option<Vec<(Timestamp, String)>>>,
+}
+
+#[async_trait]
+impl LiveLogs for FakeCluster {
+    async fn read(
+        &self,
+        container: &LiveContainer,
+        since: Option<Timestamp>,
+    ) -> Result<Option<Vec<PlacedLine>>, Error> {
+        assert_eq!(container.namespace, "spark-jobs");
+        let file = self.file.lock().unwrap();
+        // The API takes whole seconds.
+        let since = since.map_or(i64::MIN, Timestamp::as_second);
+        let mut joiner = LineJoiner::default();
+        Ok(file.as_ref().map(|lines| {
+            let lines = lines.iter().filter(|(time, _)| time.as_second() >= since);
+            lines
+                .flat_map(|(time, text)| joiner.push_joined(*time, text.clone().into_bytes()))
+                .collect()
+        }))
+    }
+
+    async fn first_time(&self, _container: &LiveContainer) -> Result<Option<Timestamp>, Error> {
+        let file = self.file.lock().unwrap();
+        Ok(file
+            .as_ref()
+            .and_then(|lines| lines.first())
+            .map(|(time, _)| *time))
+    }
+
+    fn knows(&self, cluster: &str) -> bool {
+        cluster == "local"
+    }
+}
+
+/// Serving on a test's store.
+fn serving(
+    store: &Store,
+    applications: &Arc<FakeApplications>,
+    cluster: Option<&Arc<FakeCluster>>,
+) -> Serving {
+    let metrics = Metrics::default();
+    Serving {
+        applications: Arc::clone(applications) as Arc<dyn Applications>,
+        objects: RawObjects::new(Arc::new(store.memory.clone()), 1 << 20, metrics.clone()),
+        grammar: Arc::new(grammar()),
+        live: cluster.map(|cluster| Arc::clone(cluster) as Arc<dyn LiveLogs>),
+        indexes: Indexes::new(1 << 20),
+        clock: Arc::clone(&store.clock) as Arc<dyn Clock>,
+        settings: ServingSettings {
+            settle: Duration::from_secs(10),
+            gap_wait: Duration::from_mins(1),
+            poll_interval: Duration::from_millis(1),
+        },
+        metrics,
+    }
+}
