@@ -1,0 +1,13 @@
+//! submission on a real API server: the launch protocol, states, cancels and clean-up. Pods and the
+//! operator's status are written by the tests; there are no nodes.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod cancel;
+mod crash;
+mod installation;
+mod objects;
+mod refusals;
+mod status;
+mod store;
+
+use installation::{Database, Installation};
