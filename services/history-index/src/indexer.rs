@@ -141,8 +141,8 @@ impl Indexer {
             Ok(Progress::More) => work.schedule.at_once(),
             Ok(Progress::Moved) => work.schedule.moved(Instant::now(), self.poll_interval),
             Ok(Progress::Still) => {
-                work.schedule
-                    .still(Instant::now(), self.poll_interval, has_ended)
+                let now = Instant::now();
+                work.schedule.still(now, self.poll_interval, has_ended);
             }
             Err(error) => {
                 self.metrics.failed_reads.inc();

@@ -14,7 +14,7 @@ pub mod metrics;
 pub mod store;
 pub mod submission;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use moka_db::{DatabaseMetrics, PoolOptions};
@@ -66,14 +66,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
     };
     let channel = client::connect(&submission_url, &client_options).context(Exit::Configuration)?;
     let metrics = context.metrics(Metrics::register);
-    let pool_options = PoolOptions {
-        metrics: context.metrics(DatabaseMetrics::register),
-        ..PoolOptions::default()
-    };
-    let store = Store::open(&database_url, pool_options)
-        .await
-        .context("opening the database")
-        .context(Exit::Unavailable)?;
+    let store = open_store(&context, &database_url).await?;
     let objects = moka_objects::open(&objects_url)
         .await
         .context("opening the object store")
@@ -114,9 +107,34 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         .tasks
         .spawn("grpc", server.serve(context.stop.clone()));
 
-    let listener = TcpListener::bind(rest_listen)
+    serve_rest(&context, rest_listen, store).await
+}
+
+async fn open_store(context: &ProcessContext, database_url: &str) -> anyhow::Result<Store> {
+    let options = PoolOptions {
+        metrics: context.metrics(DatabaseMetrics::register),
+        ..PoolOptions::default()
+    };
+    let opened = Store::open(database_url, options).await;
+    opened.map_err(|error| {
+        let exit = match error {
+            moka_db::Error::InvalidUrl { .. } => Exit::Configuration,
+            _ => Exit::Unavailable,
+        };
+        anyhow::Error::new(error)
+            .context("opening the database")
+            .context(exit)
+    })
+}
+
+async fn serve_rest(
+    context: &ProcessContext,
+    address: SocketAddr,
+    store: Store,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(address)
         .await
-        .with_context(|| format!("binding the REST port {rest_listen}"))
+        .with_context(|| format!("binding the REST port {address}"))
         .context(Exit::Configuration)?;
     tracing::info!(address = %listener.local_addr()?, "REST port is open");
     let router = rest::router(rest::Rest {

@@ -16,7 +16,7 @@ use crate::store::{AttemptKey, SeenAttempt};
 /// How long the answer to a watch may take to begin.
 const OPEN_DEADLINE: Duration = Duration::from_secs(15);
 /// How long a watch may be silent: submission sends a sign of life far more often.
-const SILENCE_DEADLINE: Duration = Duration::from_secs(120);
+const SILENCE_DEADLINE: Duration = Duration::from_mins(2);
 
 /// A client of submission. Clones share the connection.
 #[derive(Debug, Clone)]

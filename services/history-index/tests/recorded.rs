@@ -1,12 +1,15 @@
 //! What the real History Server answered for recorded logs, we answer too, field by field.
 
-mod support;
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test support")]
+
+#[path = "support/corpus.rs"]
+mod corpus;
 
 use moka_history_index::domain::{fold::Snapshot, layout::Layout, log_reader::LogReader};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::support::Corpus;
+use self::corpus::Corpus;
 
 /// Applications whose logs have a codec that is not read yet.
 const UNSUPPORTED: [&str; 3] = [

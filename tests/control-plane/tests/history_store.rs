@@ -6,6 +6,5 @@ use moka_xtask::postgres::TemporaryPostgres;
 #[tokio::test(flavor = "multi_thread")]
 async fn history_catalogue_conforms_on_postgres() {
     let postgres = TemporaryPostgres::start().await.unwrap();
-    let url = postgres.create_database().await.unwrap();
-    conformance::run(&url).await.unwrap();
+    conformance::run(&postgres.url()).await.unwrap();
 }

@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_cut_frame_is_noticed_and_a_large_one_is_read_whole() {
         let large = vec![7; 3 * OUTPUT_BYTES + 5];
-        let compressed = frames(&[large.clone()]);
+        let compressed = frames(std::slice::from_ref(&large));
         let mut decompressor = Decompressor::new(&Codec::Zstd).unwrap().unwrap();
         let mut length = 0;
         let (head, tail) = compressed.split_at(compressed.len() - 1);

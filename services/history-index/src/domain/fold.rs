@@ -19,12 +19,19 @@ mod tasks;
 use std::collections::BTreeMap;
 
 use self::{
-    application::ApplicationFacts, executors::ExecutorFacts, jobs::JobFacts, stages::StageFacts,
+    application::ApplicationFacts,
+    blocks::{Surroundings, Undecided},
+    executors::ExecutorFacts,
+    jobs::JobFacts,
+    stages::StageFacts,
 };
 use super::{
-    event::{Event, TaskEnd, TaskStart},
+    event::{Event, TaskEnd, TaskStart, executor::BlockInfo},
     model::{Application, Counts, Executor, Job, JobStatus, Stage, StageStatus},
 };
+
+/// Announcements of blocks that are kept until they can be judged.
+const MOST_UNDECIDED: usize = 10_000;
 
 /// A stage and its attempt.
 pub type StageKey = (i32, i32);
@@ -38,8 +45,9 @@ pub struct Fold {
     jobs: BTreeMap<i32, JobFacts>,
     stages: BTreeMap<StageKey, StageFacts>,
     executors: BTreeMap<String, ExecutorFacts>,
-    /// The last stage or task event of the present chunk was not known before.
-    amid_news: bool,
+    surroundings: Surroundings,
+    /// Announcements of blocks before the first stage or task event of the present chunk.
+    undecided: Vec<BlockInfo<'static>>,
 }
 
 /// The state that the facts add up to.
@@ -58,7 +66,8 @@ pub struct Snapshot {
 impl Fold {
     /// Says that another chunk begins, which may be one that was read before.
     pub fn begin_chunk(&mut self) {
-        self.amid_news = false;
+        self.surroundings = Surroundings::NotSeen;
+        self.undecided.clear();
     }
 
     /// Adds what one event tells.
@@ -80,9 +89,7 @@ impl Fold {
                     .block_manager_added(event);
             }
             Event::BlockUpdated(event) => {
-                let amid_news = self.amid_news;
-                let executor = self.executor(&event.info.block_manager_id.executor_id);
-                executor.blocks.update(&event.info, amid_news);
+                self.block_updated(&event.info);
             }
             Event::UnpersistRdd(event) => {
                 for executor in self.executors.values_mut() {
@@ -103,11 +110,13 @@ impl Fold {
             Event::JobEnd(event) => self.jobs.entry(event.job_id).or_default().end(event),
             Event::StageSubmitted(event) => {
                 let key = (event.info.stage_id, event.info.attempt);
-                self.amid_news = self.stage(key).submitted(event);
+                let is_news = self.stage(key).submitted(event);
+                self.surrounded_by(is_news);
             }
             Event::StageCompleted(event) => {
                 let key = (event.info.stage_id, event.info.attempt);
-                self.amid_news = self.stage(key).completed(&event.info);
+                let is_news = self.stage(key).completed(&event.info);
+                self.surrounded_by(is_news);
             }
             Event::TaskStart(event) => self.task_start(event),
             Event::TaskEnd(event) => self.task_end(event),
@@ -135,11 +144,31 @@ impl Fold {
             .expect("it was inserted if it was not there")
     }
 
+    fn block_updated(&mut self, info: &BlockInfo<'_>) {
+        let surroundings = self.surroundings;
+        let executor = self.executor(&info.block_manager_id.executor_id);
+        let Undecided(is_undecided) = executor.blocks.update(info, surroundings);
+        if is_undecided && self.undecided.len() < MOST_UNDECIDED {
+            self.undecided.push(info.to_static());
+        }
+    }
+
+    fn surrounded_by(&mut self, is_news: bool) {
+        self.surroundings = if is_news {
+            Surroundings::New
+        } else {
+            Surroundings::Known
+        };
+        for info in std::mem::take(&mut self.undecided) {
+            self.block_updated(&info);
+        }
+    }
+
     fn task_start(&mut self, event: &TaskStart<'_>) {
         let news = self
             .stage((event.stage_id, event.stage_attempt))
             .task_start(&event.info);
-        self.amid_news = news.is_news;
+        self.surrounded_by(news.is_first_telling);
         self.executor(&event.info.executor_id)
             .tasks
             .record_start(news);
@@ -149,7 +178,7 @@ impl Fold {
         let news = self
             .stage((event.stage_id, event.stage_attempt))
             .task_end(event);
-        self.amid_news = news.is_news;
+        self.surrounded_by(news.is_first_telling);
         let executor = self.executor(&event.info.executor_id);
         executor.tasks.record_end(news, event);
         if let Some(peaks) = &event.peaks {

@@ -8,7 +8,7 @@ use moka_objects::{MAX_PAGE_SIZE, ObjectKey, ObjectMeta, ObjectStore};
 use crate::error::Error;
 
 /// Longest wait for one answer. The S3 client's own retries lie within.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// All objects whose key starts with `prefix`.
 pub(super) async fn list(

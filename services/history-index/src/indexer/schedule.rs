@@ -60,8 +60,8 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_secs(3);
 
-    #[tokio::test(start_paused = true)]
-    async fn pauses_grow_while_nothing_happens_and_shrink_when_something_does() {
+    #[test]
+    fn pauses_grow_while_nothing_happens_and_shrink_when_something_does() {
         let now = Instant::now();
         let mut schedule = Schedule::default();
         assert!(schedule.is_due(now));
@@ -78,8 +78,8 @@ mod tests {
         assert_eq!(schedule.pause, SLOWEST_ENDED);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_end_of_an_application_is_looked_at_once() {
+    #[test]
+    fn the_end_of_an_application_is_looked_at_once() {
         let now = Instant::now();
         let mut schedule = Schedule::default();
         schedule.still(now, INTERVAL, false);

@@ -309,7 +309,7 @@ async fn a_replica_that_is_behind_writes_nothing(store: &Store) -> Result<(), Er
         .await?;
     let ahead = snapshot();
     let mut behind = snapshot();
-    behind.jobs[0].name = "older".to_owned();
+    "older".clone_into(&mut behind.jobs[0].name);
     save(
         store,
         key,

@@ -8,13 +8,14 @@ use axum::{
 use super::{PAGE_SIZE, Rest, error::Error};
 use crate::{api::convert, domain::model::Executor};
 
-/// Those that were not removed.
+/// Those that were not removed, the last name first, unlike the list of all.
 pub(super) async fn active(
     State(rest): State<Rest>,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Executor>>, Error> {
     let mut executors = load(&rest, &id).await?;
     executors.retain(|executor| executor.is_active);
+    executors.reverse();
     Ok(Json(executors))
 }
 

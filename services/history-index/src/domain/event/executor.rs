@@ -138,6 +138,24 @@ pub struct BlockInfo<'a> {
     pub disk_bytes: i64,
 }
 
+impl BlockInfo<'_> {
+    /// A copy that outlives its line.
+    pub(crate) fn to_static(&self) -> BlockInfo<'static> {
+        let id = &self.block_manager_id;
+        BlockInfo {
+            block_manager_id: BlockManagerId {
+                executor_id: Cow::Owned(id.executor_id.to_string()),
+                host: Cow::Owned(id.host.to_string()),
+                port: id.port,
+            },
+            block_id: Cow::Owned(self.block_id.to_string()),
+            storage_level: self.storage_level,
+            memory_bytes: self.memory_bytes,
+            disk_bytes: self.disk_bytes,
+        }
+    }
+}
+
 /// Where a block is kept.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct StorageLevel {

@@ -24,6 +24,13 @@ struct Start {
     driver_attributes: BTreeMap<String, String>,
 }
 
+/// What the application's start tells of the driver.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DriverLinks<'a> {
+    pub(super) logs: &'a BTreeMap<String, String>,
+    pub(super) attributes: &'a BTreeMap<String, String>,
+}
+
 impl ApplicationFacts {
     pub(super) fn log_start(&mut self, event: &LogStart<'_>) {
         self.spark_version
@@ -45,15 +52,16 @@ impl ApplicationFacts {
         self.end.get_or_insert(event);
     }
 
-    /// Where the driver's logs are; only the application's start tells.
-    pub(super) fn driver_logs(
-        &self,
-    ) -> Option<(&BTreeMap<String, String>, &BTreeMap<String, String>)> {
+    /// The driver's own logs and attributes, which only the application's start tells.
+    pub(super) fn driver_links(&self) -> Option<DriverLinks<'_>> {
         let start = self
             .start
             .as_ref()
             .filter(|start| !start.driver_logs.is_empty())?;
-        Some((&start.driver_logs, &start.driver_attributes))
+        Some(DriverLinks {
+            logs: &start.driver_logs,
+            attributes: &start.driver_attributes,
+        })
     }
 
     /// Milliseconds from the start to the end, when both were seen.

@@ -17,6 +17,22 @@ pub(super) struct BlockFacts {
     seen: HashSet<(String, [bool; 3], i64, i64)>,
 }
 
+/// What the stage and task events around an announcement are, within its chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Surroundings {
+    /// None of them has come.
+    #[default]
+    NotSeen,
+    /// The last one told something new.
+    New,
+    /// The last one had been read before.
+    Known,
+}
+
+/// Whether an announcement is to be offered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Undecided(pub(super) bool);
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Sizes {
     memory_bytes: i64,
@@ -25,16 +41,14 @@ struct Sizes {
 }
 
 impl BlockFacts {
-    /// Sizes count as added where the level says that the block is there, and as gone where not. An
-    /// announcement has neither number nor time, so a repeated one is told from a chunk that is
-    /// read again only by what surrounds it: `amid_news` says that the events before it were
-    /// new.
-    pub(super) fn update(&mut self, info: &BlockInfo<'_>, amid_news: bool) {
-        let level = info.storage_level;
-        let is_rdd = info.block_id.starts_with("rdd_");
-        if !is_rdd && !info.block_id.starts_with("broadcast_") {
-            return;
+    /// Adds an announcement unless it was read before. An announcement has neither number nor time,
+    /// so that one of the same block is told from a chunk that is read again only by what
+    /// surrounds it. When that is not known yet, it is handed back, to be decided later.
+    pub(super) fn update(&mut self, info: &BlockInfo<'_>, surroundings: Surroundings) -> Undecided {
+        if !info.block_id.starts_with("rdd_") && !info.block_id.starts_with("broadcast_") {
+            return Undecided(false);
         }
+        let level = info.storage_level;
         let places = [level.use_memory, level.use_disk, level.use_off_heap];
         let key = (
             info.block_id.to_string(),
@@ -42,9 +56,21 @@ impl BlockFacts {
             info.memory_bytes,
             info.disk_bytes,
         );
-        if !self.seen.insert(key) && !amid_news {
-            return;
+        if self.seen.insert(key) {
+            self.add(info);
+            return Undecided(false);
         }
+        match surroundings {
+            Surroundings::New => self.add(info),
+            Surroundings::Known => {}
+            Surroundings::NotSeen => return Undecided(true),
+        }
+        Undecided(false)
+    }
+
+    /// Sizes count as added where the level says that the block is there, and as gone where not.
+    fn add(&mut self, info: &BlockInfo<'_>) {
+        let level = info.storage_level;
         let memory_change = if level.use_memory {
             info.memory_bytes
         } else {
@@ -56,7 +82,7 @@ impl BlockFacts {
             -info.disk_bytes
         };
         self.change(memory_change, disk_change, level.use_off_heap);
-        if is_rdd {
+        if info.block_id.starts_with("rdd_") {
             self.place_rdd_block(info, level);
         }
     }

@@ -167,7 +167,7 @@ impl ExecutorFacts {
             .chain(block_manager.map(|b| b.time))
             .min()?;
         let is_driver = id == Executor::DRIVER;
-        let driver_logs = application.driver_logs().filter(|_| is_driver);
+        let driver = application.driver_links().filter(|_| is_driver);
         let total_cores = added.map_or(0, |added| added.total_cores);
         let profile = added.map_or(0, |added| added.resource_profile_id);
         let cpus = task_cpus.get(&profile).copied().unwrap_or(1);
@@ -209,8 +209,8 @@ impl ExecutorFacts {
             add_time: SparkTime(add_time),
             remove_time: self.removed.as_ref().map(|removed| SparkTime(removed.time)),
             remove_reason: self.removed.as_ref().map(|removed| removed.reason.clone()),
-            executor_logs: match driver_logs {
-                Some((logs, _)) => logs.clone(),
+            executor_logs: match driver {
+                Some(driver) => driver.logs.clone(),
                 None => added
                     .map(|added| added.log_urls.clone())
                     .unwrap_or_default(),
@@ -225,8 +225,8 @@ impl ExecutorFacts {
                 }),
             blacklisted_in_stages: excluded_in_stages.clone(),
             peak_memory_metrics: self.peaks,
-            attributes: match driver_logs {
-                Some((_, attributes)) => attributes.clone(),
+            attributes: match driver {
+                Some(driver) => driver.attributes.clone(),
                 None => added
                     .map(|added| added.attributes.clone())
                     .unwrap_or_default(),

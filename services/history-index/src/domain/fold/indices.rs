@@ -55,8 +55,8 @@ mod tests {
         ) {
             let mut union = Indices::default();
             let mut other = Indices::default();
-            first.iter().for_each(|index| union.insert(*index));
-            second.iter().for_each(|index| other.insert(*index));
+            for index in &first { union.insert(*index); }
+            for index in &second { other.insert(*index); }
             union.add_all(&other);
             let expected: BTreeSet<_> = first.iter().chain(&second).collect();
             prop_assert_eq!(union.len(), i32::try_from(expected.len()).unwrap());

@@ -13,7 +13,7 @@ const RESUBMITTED: u8 = 4;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct News {
     /// The event itself was unknown.
-    pub(super) is_news: bool,
+    pub(super) is_first_telling: bool,
     /// The attempt was unknown.
     pub(super) is_new_attempt: bool,
     /// By how much the number of running attempts changes.
@@ -75,7 +75,7 @@ impl TaskFacts {
         let starts_running = before & (STARTED | ENDED) == 0;
         self.active += i32::from(starts_running);
         News {
-            is_news: before & STARTED == 0,
+            is_first_telling: before & STARTED == 0,
             is_new_attempt: before == 0,
             active_change: i32::from(starts_running),
             end: None,
@@ -113,7 +113,7 @@ impl TaskFacts {
             }
         }
         News {
-            is_news: true,
+            is_first_telling: true,
             is_new_attempt: before == 0,
             active_change: -i32::from(was_running),
             end: Some(kind),

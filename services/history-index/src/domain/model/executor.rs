@@ -9,6 +9,10 @@ use super::{PeakMetrics, SparkTime};
 /// What `/applications/<id>/allexecutors` answers for one executor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the REST API"
+)]
 pub struct Executor {
     /// `driver`, or a number.
     pub id: String,
@@ -87,6 +91,10 @@ impl Executor {
 /// Memory for storage, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the REST API"
+)]
 pub struct MemoryMetrics {
     /// In use on the heap.
     pub used_on_heap_storage_memory: i64,

@@ -9,6 +9,10 @@ use super::SparkTime;
 /// What `/applications/<id>/jobs/<job>` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the REST API"
+)]
 pub struct Job {
     /// Spark's number, from 0.
     pub job_id: i32,

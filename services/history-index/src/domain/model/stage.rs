@@ -9,6 +9,10 @@ use super::{MetricSums, PeakMetrics, SparkTime};
 /// What `/applications/<id>/stages/<stage>/<attempt>?details=false` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the REST API"
+)]
 pub struct Stage {
     /// Where it stands.
     pub status: StageStatus,

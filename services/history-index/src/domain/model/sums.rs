@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::task::TaskMetrics;
+use crate::domain::event::task::{PushBasedShuffleMetrics, ShuffleReadMetrics, TaskMetrics};
 
 /// Sums over task attempts, failed ones included. Times are milliseconds, but CPU and shuffle write
 /// times, which are nanoseconds; that is how Spark has them.
@@ -84,8 +84,7 @@ pub struct MetricSums {
 impl MetricSums {
     /// Adds what one task attempt did. A log with absurd numbers stops at the largest one.
     pub fn add(&mut self, task: &TaskMetrics) {
-        let (read, push) = (&task.shuffle_read, &task.shuffle_read.push_based);
-        for (sum, value) in [
+        add_each([
             (
                 &mut self.executor_deserialize_time,
                 task.executor_deserialize_time,
@@ -110,6 +109,23 @@ impl MetricSums {
             (&mut self.output_bytes, task.output.bytes_written),
             (&mut self.output_records, task.output.records_written),
             (
+                &mut self.shuffle_write_bytes,
+                task.shuffle_write.bytes_written,
+            ),
+            (&mut self.shuffle_write_time, task.shuffle_write.write_time),
+            (
+                &mut self.shuffle_write_records,
+                task.shuffle_write.records_written,
+            ),
+        ]);
+        self.add_shuffle_read(&task.shuffle_read);
+        self.add_push_based(&task.shuffle_read.push_based);
+    }
+
+    fn add_shuffle_read(&mut self, read: &ShuffleReadMetrics) {
+        let read_bytes = read.remote_bytes_read.saturating_add(read.local_bytes_read);
+        add_each([
+            (
                 &mut self.shuffle_remote_blocks_fetched,
                 read.remote_blocks_fetched,
             ),
@@ -124,11 +140,17 @@ impl MetricSums {
                 read.remote_bytes_read_to_disk,
             ),
             (&mut self.shuffle_local_bytes_read, read.local_bytes_read),
-            (
-                &mut self.shuffle_read_bytes,
-                read.remote_bytes_read.saturating_add(read.local_bytes_read),
-            ),
+            (&mut self.shuffle_read_bytes, read_bytes),
             (&mut self.shuffle_read_records, read.records_read),
+            (
+                &mut self.shuffle_remote_reqs_duration,
+                read.remote_requests_duration,
+            ),
+        ]);
+    }
+
+    fn add_push_based(&mut self, push: &PushBasedShuffleMetrics) {
+        add_each([
             (
                 &mut self.shuffle_corrupt_merged_block_chunks,
                 push.corrupt_merged_block_chunks,
@@ -162,24 +184,15 @@ impl MetricSums {
                 push.merged_local_bytes_read,
             ),
             (
-                &mut self.shuffle_remote_reqs_duration,
-                read.remote_requests_duration,
-            ),
-            (
                 &mut self.shuffle_merged_remote_reqs_duration,
                 push.merged_remote_requests_duration,
             ),
-            (
-                &mut self.shuffle_write_bytes,
-                task.shuffle_write.bytes_written,
-            ),
-            (&mut self.shuffle_write_time, task.shuffle_write.write_time),
-            (
-                &mut self.shuffle_write_records,
-                task.shuffle_write.records_written,
-            ),
-        ] {
-            *sum = sum.saturating_add(value);
-        }
+        ]);
+    }
+}
+
+fn add_each<const N: usize>(pairs: [(&mut i64, i64); N]) {
+    for (sum, value) in pairs {
+        *sum = sum.saturating_add(value);
     }
 }

@@ -10,12 +10,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Both archives, unpacked. A missing corpus fails the test.
-pub struct Corpus {
+pub(crate) struct Corpus {
     directory: TempDir,
 }
 
 impl Corpus {
-    pub fn unpack() -> Self {
+    pub(crate) fn unpack() -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in ["logs", "shs-rest"] {
             let path = archives().join(format!("{name}.tar.zst"));
@@ -28,7 +28,7 @@ impl Corpus {
     }
 
     /// Every file below `logs/`, by its path there.
-    pub fn log_files(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn log_files(&self) -> BTreeMap<String, Vec<u8>> {
         let root = self.directory.path().join("logs");
         let mut files = BTreeMap::new();
         collect(&root, &root, &mut files);
@@ -36,7 +36,7 @@ impl Corpus {
     }
 
     /// The ids of the recorded applications, with the names of the files of each one's log.
-    pub fn logs(&self) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn logs(&self) -> BTreeMap<String, Vec<String>> {
         let mut logs = BTreeMap::<_, Vec<_>>::new();
         for path in self.log_files().into_keys() {
             let top = path.split('/').next().unwrap();
@@ -48,7 +48,7 @@ impl Corpus {
     }
 
     /// An answer of the History Server, such as `local-1/jobs`.
-    pub fn answer(&self, path: &str) -> Value {
+    pub(crate) fn answer(&self, path: &str) -> Value {
         let file = self
             .directory
             .path()
