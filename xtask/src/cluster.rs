@@ -45,6 +45,7 @@ pub(crate) use self::{
     packages::{IMAGES as IMAGE_PACKAGES, ensure as ensure_packages, is_root},
     probe::{Probe, component as wait_for_daemon},
     progress::step,
+    tools::{binary as tool, ensure as ensure_tools},
 };
 
 /// The node's address, on the bridge of its pods.

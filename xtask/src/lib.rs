@@ -14,5 +14,6 @@ pub mod demo;
 pub mod history_server;
 pub mod mesh;
 pub mod postgres;
+pub mod s3_server;
 pub mod tidy;
 pub mod workspace;
