@@ -145,11 +145,12 @@ fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
 }
 
 fn parse_id(text: &str) -> Result<ApplicationId, PublicError> {
-    text.parse().map_err(|error: moka_core::id::ParseApplicationIdError| {
-        let message = error.to_string();
-        PublicError::new(ErrorReason::InvalidField, message.clone())
-            .with_field("application_id", message)
-    })
+    text.parse()
+        .map_err(|error: moka_core::id::ParseApplicationIdError| {
+            let message = error.to_string();
+            PublicError::new(ErrorReason::InvalidField, message.clone())
+                .with_field("application_id", message)
+        })
 }
 
 fn not_found(id: ApplicationId) -> PublicError {

@@ -8,7 +8,12 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Address of the gRPC port.
-    #[arg(long, env = "MOKA_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7401")]
+    #[arg(
+        long,
+        env = "MOKA_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7401"
+    )]
     pub listen: SocketAddr,
 
     /// What this process does: answers callers (api), launches and watches (worker), or both.
@@ -106,7 +111,12 @@ pub struct ApplicationOptions {
     pub exporter_image: Option<String>,
 
     /// Port of the time series agent on each node, to which the sidecar writes.
-    #[arg(long, env = "MOKA_TSDB_PORT", value_name = "PORT", default_value_t = 18126)]
+    #[arg(
+        long,
+        env = "MOKA_TSDB_PORT",
+        value_name = "PORT",
+        default_value_t = 18126
+    )]
     pub tsdb_port: u16,
 }
 
@@ -306,8 +316,14 @@ mod tests {
     fn clusters_are_pairs() {
         let cluster: Cluster = "west=/etc/moka/west.conf".parse().unwrap();
         assert_eq!(cluster.name, "west");
-        assert_eq!(cluster.access, Access::Kubeconfig("/etc/moka/west.conf".into()));
-        assert_eq!("a=in-cluster".parse::<Cluster>().unwrap().access, Access::InCluster);
+        assert_eq!(
+            cluster.access,
+            Access::Kubeconfig("/etc/moka/west.conf".into())
+        );
+        assert_eq!(
+            "a=in-cluster".parse::<Cluster>().unwrap().access,
+            Access::InCluster
+        );
         for text in ["", "a", "a=", "=b"] {
             assert!(text.parse::<Cluster>().is_err(), "{text}");
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use moka_core::ApplicationId;
 
 use crate::{
-    domain::{application::Attempt, lifecycle::Happening, state::ApplicationState, submission::Submission},
+    domain::{
+        application::Attempt, lifecycle::Happening, state::ApplicationState, submission::Submission,
+    },
     metrics::Metrics,
     store::{Recorded, Result, Store, Submitted},
 };
@@ -45,7 +47,10 @@ impl Journal {
         happening: &Happening,
         actor: &'static str,
     ) -> Result<Option<Recorded>> {
-        let recorded = self.store.record(id, attempt_number, happening, actor).await?;
+        let recorded = self
+            .store
+            .record(id, attempt_number, happening, actor)
+            .await?;
         if let Some(recorded) = &recorded
             && let Some(previous) = recorded.changed_from
         {
@@ -58,10 +63,14 @@ impl Journal {
         let application = &recorded.application;
         self.metrics.transition(Some(previous), application.state);
         if application.state == ApplicationState::Submitted {
-            let waited = application.update_time.duration_since(application.create_time);
+            let waited = application
+                .update_time
+                .duration_since(application.create_time);
             self.metrics.launched(waited.as_secs_f64());
         }
-        let exit = application.attempt().and_then(|attempt: &Attempt| attempt.exit.as_ref());
+        let exit = application
+            .attempt()
+            .and_then(|attempt: &Attempt| attempt.exit.as_ref());
         tracing::info!(
             application.id = %application.id,
             application.state = application.state.as_str(),

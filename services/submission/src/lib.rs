@@ -147,7 +147,9 @@ fn serve(
         .bind(listen)
         .context(Exit::Configuration)?;
     tracing::info!(address = %server.local_address(), "gRPC port is open");
-    context.tasks.spawn("grpc", server.serve(context.stop.clone()));
+    context
+        .tasks
+        .spawn("grpc", server.serve(context.stop.clone()));
     Ok(())
 }
 
@@ -195,7 +197,9 @@ async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<d
         Ok(store) => Ok(Arc::new(store)),
         Err(error) => {
             let exit = exit(&error);
-            Err(anyhow::Error::new(error).context("opening the database").context(exit))
+            Err(anyhow::Error::new(error)
+                .context("opening the database")
+                .context(exit))
         }
     }
 }
@@ -208,10 +212,13 @@ async fn clusters(
         service_account: applications.spark_service_account.clone(),
         image_pull_policy: applications.image_pull_policy.as_str().to_owned(),
         event_log_host_path: applications.event_log_host_path.clone(),
-        exporter: applications.exporter_image.clone().map(|image| ExporterSettings {
-            image,
-            tsdb_port: applications.tsdb_port,
-        }),
+        exporter: applications
+            .exporter_image
+            .clone()
+            .map(|image| ExporterSettings {
+                image,
+                tsdb_port: applications.tsdb_port,
+            }),
     };
     let mut clusters = BTreeMap::<String, Arc<dyn Launcher>>::new();
     for Cluster { name, access } in &applications.clusters {
@@ -230,7 +237,9 @@ async fn clusters(
             Duration::from_secs(workers.relist_seconds),
         );
         if clusters.insert(name.clone(), Arc::new(operator)).is_some() {
-            anyhow::bail!(anyhow::anyhow!("cluster {name} is named twice").context(Exit::Configuration));
+            anyhow::bail!(
+                anyhow::anyhow!("cluster {name} is named twice").context(Exit::Configuration)
+            );
         }
     }
     Ok(clusters)
@@ -260,5 +269,8 @@ fn pace(
 /// A name that no other process ever has.
 fn holder(context: &ProcessContext) -> String {
     let entropy: &dyn Entropy = &SystemEntropy;
-    format!("submission-{}", ApplicationId::mint(&*context.clock, entropy))
+    format!(
+        "submission-{}",
+        ApplicationId::mint(&*context.clock, entropy)
+    )
 }

@@ -32,7 +32,9 @@ struct StateLabel(Option<ApplicationState>);
 
 impl EncodeLabelValue for StateLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        self.0.map_or("NONE", ApplicationState::as_str).encode(encoder)
+        self.0
+            .map_or("NONE", ApplicationState::as_str)
+            .encode(encoder)
     }
 }
 
@@ -149,7 +151,9 @@ impl Metrics {
     /// A watch was interrupted.
     pub fn watch_restarted(&self, cluster: &str) {
         let cluster = cluster.to_owned();
-        self.watch_restarts.get_or_create(&ClusterLabels { cluster }).inc();
+        self.watch_restarts
+            .get_or_create(&ClusterLabels { cluster })
+            .inc();
     }
 
     /// Finalizers went.
@@ -159,7 +163,10 @@ impl Metrics {
 
     /// How many applications are in each live state now.
     pub fn live(&self, counts: &BTreeMap<ApplicationState, i64>) {
-        for state in ApplicationState::ALL.into_iter().filter(|state| !state.is_final()) {
+        for state in ApplicationState::ALL
+            .into_iter()
+            .filter(|state| !state.is_final())
+        {
             let labels = StateLabels {
                 state: StateLabel(Some(state)),
             };

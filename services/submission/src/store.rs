@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use moka_core::{ApplicationId, ErrorReason, PublicError};
+pub use sql::SqlStore;
 use tokio::sync::watch;
 
 use crate::domain::{
@@ -16,8 +17,6 @@ use crate::domain::{
     state::ApplicationState,
     submission::Submission,
 };
-
-pub use sql::SqlStore;
 
 /// A durable set of applications, their events and the leases of the workers. Every method is one
 /// transaction: killed before it, nothing has changed; killed after it, everything has.
@@ -63,7 +62,8 @@ pub trait Store: Debug + Send + Sync {
 
     /// Gives a launch back after a failure, to be tried again after a pause. Does nothing when the
     /// lease is another's by now.
-    async fn postpone_launch(&self, id: ApplicationId, holder: &str, pause: Duration) -> Result<()>;
+    async fn postpone_launch(&self, id: ApplicationId, holder: &str, pause: Duration)
+    -> Result<()>;
 
     /// Applications whose current attempt may have something in a cluster: LAUNCHING to CANCELLING.
     async fn live_in(&self, cluster: &str) -> Result<Vec<Application>>;

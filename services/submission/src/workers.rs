@@ -1,5 +1,5 @@
-//! The worker layer: launch, status, cancel and clean-up, each a lane of its own, so that a burst in
-//! one never delays another.
+//! The worker layer: launch, status, cancel and clean-up, each a lane of its own, so that a burst
+//! in one never delays another.
 
 mod backoff;
 mod cancel;
@@ -14,17 +14,16 @@ mod status;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+pub use housekeeping::housekeeping;
+pub use launch::launch_lane;
 use moka_core::{clock::Clock, entropy::Entropy};
+pub use queues::poll_queues;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::scheduling::Scheduler, domain::verdict::Patience, journal::Journal,
-    launcher::Launcher, store::Store,
+    client::scheduling::Scheduler, domain::verdict::Patience, journal::Journal, launcher::Launcher,
+    store::Store,
 };
-
-pub use housekeeping::housekeeping;
-pub use launch::launch_lane;
-pub use queues::poll_queues;
 
 /// What every lane needs. Clones share everything.
 #[derive(Debug, Clone)]
@@ -116,7 +115,10 @@ impl Workers {
             format!("cancel-{cluster}"),
             cancel::cancel_lane(lanes.clone(), cancel_inbox, to_cancel),
         );
-        tasks.spawn(format!("clean-up-{cluster}"), clean_up::clean_up_lane(lanes));
+        tasks.spawn(
+            format!("clean-up-{cluster}"),
+            clean_up::clean_up_lane(lanes),
+        );
     }
 }
 

@@ -41,9 +41,14 @@ async fn start() -> Harness {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("submission.db").display());
     let context = ProcessContext::new(SERVICE);
-    let database = Database::connect(&url, PoolOptions::default()).await.unwrap();
-    let store: Arc<dyn Store> =
-        Arc::new(SqlStore::open(database, Arc::clone(&context.clock)).await.unwrap());
+    let database = Database::connect(&url, PoolOptions::default())
+        .await
+        .unwrap();
+    let store: Arc<dyn Store> = Arc::new(
+        SqlStore::open(database, Arc::clone(&context.clock))
+            .await
+            .unwrap(),
+    );
     let tree = QueueTree::new([("root".to_owned(), false), ("root.demo".to_owned(), true)]);
     let (queues, known) = watch::channel(Some(tree));
     let journal = Journal {
@@ -59,7 +64,10 @@ async fn start() -> Harness {
     let server = context
         .metrics(|registry| Server::new(ServerOptions::default(), registry))
         .add_service(service);
-    context.tasks.spawn("grpc", server.serve_incoming(incoming, context.stop.clone()));
+    context.tasks.spawn(
+        "grpc",
+        server.serve_incoming(incoming, context.stop.clone()),
+    );
     Harness {
         client: SubmissionServiceClient::new(channel),
         context,
@@ -101,11 +109,18 @@ impl Harness {
         request: SubmitApplicationRequest,
     ) -> Result<SubmitApplicationResponse, PublicError> {
         let answer = self.client.clone().submit_application(request).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| error_of(&status))
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| error_of(&status))
     }
 
     async fn accepted(&self, key: &str) -> String {
-        self.submit(request(key)).await.unwrap().application.unwrap().application_id
+        self.submit(request(key))
+            .await
+            .unwrap()
+            .application
+            .unwrap()
+            .application_id
     }
 
     async fn cancel(&self, application_id: &str) -> ApplicationState {
@@ -113,13 +128,23 @@ impl Harness {
             application_id: application_id.to_owned(),
             reason: "not needed".to_owned(),
         };
-        let answer = self.client.clone().cancel_application(request).await.unwrap();
+        let answer = self
+            .client
+            .clone()
+            .cancel_application(request)
+            .await
+            .unwrap();
         answer.into_inner().application.unwrap().state()
     }
 
     async fn count(&self) -> usize {
         let request = ListApplicationsRequest::default();
-        let answer = self.client.clone().list_applications(request).await.unwrap();
+        let answer = self
+            .client
+            .clone()
+            .list_applications(request)
+            .await
+            .unwrap();
         answer.into_inner().applications.len()
     }
 
@@ -129,12 +154,18 @@ impl Harness {
     ) -> Result<Streaming<WatchApplicationsResponse>, PublicError> {
         let request = without_deadline(request);
         let answer = self.client.clone().watch_applications(request).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| error_of(&status))
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| error_of(&status))
     }
 }
 
 fn fields(error: &PublicError) -> Vec<&str> {
-    error.violations.iter().map(|FieldViolation { field, .. }| field.as_str()).collect()
+    error
+        .violations
+        .iter()
+        .map(|FieldViolation { field, .. }| field.as_str())
+        .collect()
 }
 
 fn spec(request: &mut SubmitApplicationRequest) -> &mut ApplicationSpec {
@@ -154,7 +185,10 @@ async fn a_repeated_request_gets_the_same_application_whatever_its_state() {
     harness.queues.send_replace(None);
     let third = harness.submit(request("key")).await.unwrap();
     assert!(!third.created);
-    assert_eq!(third.application.unwrap().state(), ApplicationState::Cancelled);
+    assert_eq!(
+        third.application.unwrap().state(),
+        ApplicationState::Cancelled
+    );
     assert_eq!(harness.count().await, 1);
 }
 
@@ -163,11 +197,18 @@ async fn another_request_under_the_same_key_is_refused_and_names_the_field() {
     let harness = start().await;
     harness.accepted("key").await;
     for (field, change) in [
-        ("spec.driver.memory_bytes", (|request| {
-            spec(request).driver.as_mut().unwrap().memory_bytes = 1024 * MIB;
-        }) as fn(&mut SubmitApplicationRequest)),
-        ("spec.arguments", |request| spec(request).arguments = vec!["x".to_owned()]),
-        ("display_name", |request| request.display_name = "other".to_owned()),
+        (
+            "spec.driver.memory_bytes",
+            (|request| {
+                spec(request).driver.as_mut().unwrap().memory_bytes = 1024 * MIB;
+            }) as fn(&mut SubmitApplicationRequest),
+        ),
+        ("spec.arguments", |request| {
+            spec(request).arguments = vec!["x".to_owned()]
+        }),
+        ("display_name", |request| {
+            request.display_name = "other".to_owned()
+        }),
     ] {
         let mut changed = request("key");
         change(&mut changed);
@@ -202,10 +243,14 @@ async fn refused_requests_leave_no_row() {
         change(&mut changed);
         harness.submit(changed)
     };
-    let error = refused(|request| spec(request).queue = "root.nosuch".to_owned()).await.unwrap_err();
+    let error = refused(|request| spec(request).queue = "root.nosuch".to_owned())
+        .await
+        .unwrap_err();
     assert_eq!(error.reason, ErrorReason::UnknownQueue);
     assert_eq!(fields(&error), ["spec.queue"]);
-    let error = refused(|request| spec(request).queue = "root".to_owned()).await.unwrap_err();
+    let error = refused(|request| spec(request).queue = "root".to_owned())
+        .await
+        .unwrap_err();
     assert_eq!(error.reason, ErrorReason::UnknownQueue);
     let error = refused(|request| {
         let value = "x".repeat(2 * 1024 * 1024);
@@ -226,7 +271,10 @@ async fn refused_requests_leave_no_row() {
 async fn what_is_not_there_is_not_found_and_what_is_no_id_is_invalid() {
     let harness = start().await;
     for (id, reason) in [
-        ("m01hf7yat00v2t9d4h5w8k3e6qz", ErrorReason::ApplicationNotFound),
+        (
+            "m01hf7yat00v2t9d4h5w8k3e6qz",
+            ErrorReason::ApplicationNotFound,
+        ),
         ("nonsense", ErrorReason::InvalidField),
     ] {
         let application_id = id.to_owned();
@@ -268,7 +316,10 @@ async fn a_cancel_reason_has_a_limit() {
         let answer = harness.client.clone().cancel_application(request).await;
         assert_eq!(answer.is_ok(), accepted, "{length}");
     }
-    assert_eq!(harness.cancel(&application_id).await, ApplicationState::Cancelled);
+    assert_eq!(
+        harness.cancel(&application_id).await,
+        ApplicationState::Cancelled
+    );
 }
 
 #[tokio::test]
@@ -287,7 +338,13 @@ async fn lists_and_events_come_in_pages() {
         ..ListApplicationsRequest::default()
     };
     loop {
-        let page = harness.client.clone().list_applications(list.clone()).await.unwrap().into_inner();
+        let page = harness
+            .client
+            .clone()
+            .list_applications(list.clone())
+            .await
+            .unwrap()
+            .into_inner();
         found.extend(page.applications.into_iter().map(|one| one.application_id));
         list.page_token = page.next_page_token;
         if list.page_token.is_empty() {
@@ -296,7 +353,12 @@ async fn lists_and_events_come_in_pages() {
     }
     assert_eq!(found, ids);
     list.page_token = "damaged".to_owned();
-    let error = harness.client.clone().list_applications(list).await.unwrap_err();
+    let error = harness
+        .client
+        .clone()
+        .list_applications(list)
+        .await
+        .unwrap_err();
     assert_eq!(error_of(&error).reason, ErrorReason::InvalidPageToken);
 
     harness.cancel(&ids[0]).await;
@@ -307,19 +369,33 @@ async fn lists_and_events_come_in_pages() {
         page_token: String::new(),
     };
     loop {
-        let page = harness.client.clone().list_application_events(events.clone()).await.unwrap().into_inner();
+        let page = harness
+            .client
+            .clone()
+            .list_application_events(events.clone())
+            .await
+            .unwrap()
+            .into_inner();
         states.extend(page.events.iter().map(|event| event.state()));
         events.page_token = page.next_page_token;
         if events.page_token.is_empty() {
             break;
         }
     }
-    assert_eq!(states, [ApplicationState::Queued, ApplicationState::Cancelled]);
+    assert_eq!(
+        states,
+        [ApplicationState::Queued, ApplicationState::Cancelled]
+    );
     let list = ListApplicationsRequest {
         states: vec![99],
         ..ListApplicationsRequest::default()
     };
-    let error = harness.client.clone().list_applications(list).await.unwrap_err();
+    let error = harness
+        .client
+        .clone()
+        .list_applications(list)
+        .await
+        .unwrap_err();
     assert_eq!(error_of(&error).reason, ErrorReason::InvalidField);
 }
 
@@ -348,7 +424,10 @@ fn change(step: Step) -> (String, ApplicationState) {
 async fn a_watch_is_a_snapshot_a_mark_and_changes_and_goes_on_after_its_cursor() {
     let harness = start().await;
     let first = harness.accepted("a").await;
-    let mut steps = harness.watch(WatchApplicationsRequest::default()).await.unwrap();
+    let mut steps = harness
+        .watch(WatchApplicationsRequest::default())
+        .await
+        .unwrap();
     let (step, cursor) = next(&mut steps).await;
     assert!(matches!(step, Step::Snapshot(application) if application.application_id == first));
     assert_eq!(cursor, "");
@@ -363,7 +442,13 @@ async fn a_watch_is_a_snapshot_a_mark_and_changes_and_goes_on_after_its_cursor()
     drop(steps);
 
     for (cursor, expected) in [
-        (&at_snapshot_end, vec![(second, ApplicationState::Queued), (first.clone(), ApplicationState::Cancelled)]),
+        (
+            &at_snapshot_end,
+            vec![
+                (second, ApplicationState::Queued),
+                (first.clone(), ApplicationState::Cancelled),
+            ],
+        ),
         (&after_second, vec![(first, ApplicationState::Cancelled)]),
     ] {
         let request = WatchApplicationsRequest {
@@ -387,7 +472,10 @@ async fn a_watch_is_a_snapshot_a_mark_and_changes_and_goes_on_after_its_cursor()
 #[tokio::test]
 async fn a_quiet_watch_beats_and_ends_well_when_the_process_drains() {
     let harness = start().await;
-    let mut steps = harness.watch(WatchApplicationsRequest::default()).await.unwrap();
+    let mut steps = harness
+        .watch(WatchApplicationsRequest::default())
+        .await
+        .unwrap();
     let (step, _) = next(&mut steps).await;
     assert!(matches!(step, Step::SnapshotEnd(_)));
     let heartbeat = steps.next().await.unwrap().unwrap();
@@ -402,7 +490,10 @@ async fn a_quiet_watch_beats_and_ends_well_when_the_process_drains() {
 #[tokio::test]
 async fn a_cursor_older_than_the_events_has_expired() {
     let harness = start().await;
-    let mut steps = harness.watch(WatchApplicationsRequest::default()).await.unwrap();
+    let mut steps = harness
+        .watch(WatchApplicationsRequest::default())
+        .await
+        .unwrap();
     let (_, cursor) = next(&mut steps).await;
     harness.accepted("a").await;
     let later = harness.context.clock.now() + jiff::SignedDuration::from_hours(1);
@@ -417,5 +508,8 @@ async fn a_cursor_older_than_the_events_has_expired() {
         cursor: "x".to_owned(),
         ..WatchApplicationsRequest::default()
     };
-    assert_eq!(harness.watch(damaged).await.unwrap_err().reason, ErrorReason::InvalidCursor);
+    assert_eq!(
+        harness.watch(damaged).await.unwrap_err().reason,
+        ErrorReason::InvalidCursor
+    );
 }

@@ -10,7 +10,12 @@ const BINARY: &str = env!("CARGO_BIN_EXE_moka-submission");
 
 #[test]
 fn help_is_as_documented() {
-    let output = Command::new(BINARY).arg("--help").env_clear().env("COLUMNS", "100").output().unwrap();
+    let output = Command::new(BINARY)
+        .arg("--help")
+        .env_clear()
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
     assert_eq!(help, include_str!("help.txt"));
@@ -32,7 +37,11 @@ fn a_configuration_that_cannot_be_used_is_told_at_once() {
             .current_dir(folder.path())
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
     }
 }
 
@@ -50,7 +59,14 @@ impl Drop for Running {
 async fn it_gets_ready_without_its_peers_and_ends_well_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let child = Command::new(BINARY)
-        .args(["--roles", "api", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .args([
+            "--roles",
+            "api",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+        ])
         .args(["--scheduler-adapter-url", "http://127.0.0.1:1"])
         .current_dir(folder.path())
         .stderr(Stdio::piped())
@@ -72,7 +88,9 @@ async fn it_gets_ready_without_its_peers_and_ends_well_on_sigterm() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut ready = false;
     for _ in 0..200 {
-        ready = reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success());
+        ready = reqwest::get(&url)
+            .await
+            .is_ok_and(|answer| answer.status().is_success());
         if ready {
             break;
         }
@@ -80,7 +98,13 @@ async fn it_gets_ready_without_its_peers_and_ends_well_on_sigterm() {
     }
     assert!(ready);
     let pid = running.0.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
     log.join().unwrap();
 }

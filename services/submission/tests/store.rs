@@ -5,5 +5,7 @@ async fn sqlite_does_what_a_store_must() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("submission.db");
     let url = format!("sqlite:{}", path.display());
-    moka_submission::store::conformance::run(&url).await.unwrap();
+    moka_submission::store::conformance::run(&url)
+        .await
+        .unwrap();
 }

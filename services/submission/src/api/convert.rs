@@ -138,7 +138,9 @@ fn wire_state(state: ApplicationState) -> wire::ApplicationState {
 /// The state of a wire number; `None` for UNSPECIFIED and numbers that are none.
 pub(super) fn state_of(number: i32) -> Option<ApplicationState> {
     let wire = wire::ApplicationState::try_from(number).ok()?;
-    ApplicationState::ALL.into_iter().find(|state| wire_state(*state) == wire)
+    ApplicationState::ALL
+        .into_iter()
+        .find(|state| wire_state(*state) == wire)
 }
 
 fn category(category: ExitCategory) -> wire::ExitCategory {

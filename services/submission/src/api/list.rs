@@ -48,7 +48,11 @@ fn filter(request: &ListApplicationsRequest) -> Result<Vec<ApplicationState>, Pu
     for project in &request.projects {
         violations.dns_label("projects", project);
     }
-    let states: Vec<_> = request.states.iter().filter_map(|state| convert::state_of(*state)).collect();
+    let states: Vec<_> = request
+        .states
+        .iter()
+        .filter_map(|state| convert::state_of(*state))
+        .collect();
     if states.len() < request.states.len() {
         violations.add("states", "must be states of an application");
     }

@@ -27,7 +27,11 @@ pub(super) async fn submit(
         ..
     } = &submission;
     // A repeated request gets its answer whatever has become of the queue.
-    if let Some(earlier) = api.store.find(project, idempotency_key, *try_number).await? {
+    if let Some(earlier) = api
+        .store
+        .find(project, idempotency_key, *try_number)
+        .await?
+    {
         return repeated(&submission, &earlier);
     }
     check_queue(api, &submission.spec.queue)?;
@@ -66,7 +70,9 @@ fn repeated(
                 earlier.id
             );
             let error = PublicError::new(ErrorReason::IdempotencyConflict, message);
-            Err(error.with_field(field, "differs from the earlier request").into())
+            Err(error
+                .with_field(field, "differs from the earlier request")
+                .into())
         }
     }
 }

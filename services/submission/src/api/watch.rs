@@ -8,8 +8,8 @@ use std::{
 use futures::{Stream, stream};
 use moka_core::{ApplicationId, ErrorReason, PublicError};
 use moka_proto::submission::v1::{
-    ApplicationChange, Heartbeat, SnapshotEnd, WatchApplicationsRequest,
-    WatchApplicationsResponse, watch_applications_response::Step,
+    ApplicationChange, Heartbeat, SnapshotEnd, WatchApplicationsRequest, WatchApplicationsResponse,
+    watch_applications_response::Step,
 };
 use moka_rpc::{Fingerprint, Page, Violations};
 use tokio::time::{Instant, timeout};
@@ -151,7 +151,10 @@ impl Watch {
     async fn tail(&mut self, after: i64) -> Result<Phase, Error> {
         // Marked as seen before reading, so that a write during the read wakes the next wait.
         self.written.mark_unchanged();
-        let page = self.store.changes(&self.filter, after, CHANGES_PAGE).await?;
+        let page = self
+            .store
+            .changes(&self.filter, after, CHANGES_PAGE)
+            .await?;
         if after < page.pruned_through {
             return Err(expired_cursor().into());
         }

@@ -86,9 +86,15 @@ impl Scheduler for SchedulerClient {
             request: Some(request),
         };
         let answer = self.client.clone().place_application(request).await;
-        let placement = answer.map_err(|status| error_of(&status))?.into_inner().placement;
+        let placement = answer
+            .map_err(|status| error_of(&status))?
+            .into_inner()
+            .placement;
         let placement = placement.ok_or_else(|| {
-            PublicError::new(ErrorReason::Internal, "the scheduler answered without a place")
+            PublicError::new(
+                ErrorReason::Internal,
+                "the scheduler answered without a place",
+            )
         })?;
         Ok(Placement {
             cluster: placement.cluster,
@@ -111,7 +117,11 @@ impl Scheduler for SchedulerClient {
             };
             let answer = self.client.clone().list_queues(request).await;
             let page = answer.map_err(|status| error_of(&status))?.into_inner();
-            queues.extend(page.queues.into_iter().map(|queue| (queue.path, queue.leaf)));
+            queues.extend(
+                page.queues
+                    .into_iter()
+                    .map(|queue| (queue.path, queue.leaf)),
+            );
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 break;
@@ -130,7 +140,10 @@ impl Scheduler for SchedulerClient {
             attempt_name: attempt.to_string(),
         };
         let answer = self.client.clone().get_scheduling_state(request).await;
-        let message = answer.map_err(|status| error_of(&status))?.into_inner().rejected_message;
+        let message = answer
+            .map_err(|status| error_of(&status))?
+            .into_inner()
+            .rejected_message;
         Ok((!message.is_empty()).then_some(Rejection { message }))
     }
 }

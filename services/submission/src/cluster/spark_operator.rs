@@ -7,11 +7,7 @@ use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
-use kube::{
-    Api, Client, ResourceExt as _,
-    api::LogParams,
-    core::DynamicObject,
-};
+use kube::{Api, Client, ResourceExt as _, api::LogParams, core::DynamicObject};
 use moka_core::{AttemptName, labels};
 use moka_kube::{
     WatchEvent, WatchOptions, calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod,
@@ -108,7 +104,9 @@ impl Launcher for SparkOperator {
             return Ok(Created::New { uid });
         }
         match self.object(&target).await? {
-            None => Err(Error::Unavailable("the object went away meanwhile".to_owned())),
+            None => Err(Error::Unavailable(
+                "the object went away meanwhile".to_owned(),
+            )),
             Some(object) => {
                 let view = view(&object, target.name);
                 Ok(match view.owner {
@@ -121,11 +119,17 @@ impl Launcher for SparkOperator {
 
     async fn fence(&self, target: &Target) -> Result<Fence> {
         let tombstone = manifest::tombstone(target.name, &target.namespace);
-        if self.create_document(&target.namespace, tombstone).await?.is_some() {
+        if self
+            .create_document(&target.namespace, tombstone)
+            .await?
+            .is_some()
+        {
             return Ok(Fence::Tombstone);
         }
         match self.object(target).await? {
-            None => Err(Error::Unavailable("the object went away meanwhile".to_owned())),
+            None => Err(Error::Unavailable(
+                "the object went away meanwhile".to_owned(),
+            )),
             Some(object) => {
                 let view = view(&object, target.name);
                 Ok(match view.owner {
@@ -157,8 +161,12 @@ impl Launcher for SparkOperator {
         let pods = self.pods(&target.namespace);
         let name = target.name.driver_pod();
         let read = async {
-            let log = pods.log_stream(&name, &parameters).await.map_err(moka_kube::Error::from)?;
-            let unreadable = |error: std::io::Error| moka_kube::Error::Unavailable(error.to_string());
+            let log = pods
+                .log_stream(&name, &parameters)
+                .await
+                .map_err(moka_kube::Error::from)?;
+            let unreadable =
+                |error: std::io::Error| moka_kube::Error::Unavailable(error.to_string());
             log_tail::read(log).await.map_err(unreadable)
         };
         within(read).await
@@ -227,8 +235,10 @@ impl Launcher for SparkOperator {
             self.pods(&self.namespace),
             options(format!("{},spark-role=driver", labels::APPLICATION_ID)),
         );
-        let objects = objects.flat_map(|event| sightings(event, |object| object.name_any().parse().ok()));
-        let drivers = drivers.flat_map(|event| sightings(event, |pod: &Pod| AttemptName::of_pod(&pod.name_any())));
+        let objects =
+            objects.flat_map(|event| sightings(event, |object| object.name_any().parse().ok()));
+        let drivers = drivers
+            .flat_map(|event| sightings(event, |pod: &Pod| AttemptName::of_pod(&pod.name_any())));
         stream::select(objects, drivers).boxed()
     }
 }
@@ -268,7 +278,9 @@ fn is_of(pod: &Pod, name: AttemptName) -> bool {
 }
 
 fn has_finalizer(finalizers: &[String]) -> bool {
-    finalizers.iter().any(|one| one == labels::OUTCOME_FINALIZER)
+    finalizers
+        .iter()
+        .any(|one| one == labels::OUTCOME_FINALIZER)
 }
 
 async fn within<T>(

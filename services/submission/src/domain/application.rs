@@ -48,7 +48,9 @@ impl Application {
 
     /// An attempt by its number.
     pub fn attempt_numbered(&self, number: u32) -> Option<&Attempt> {
-        self.attempts.iter().find(|attempt| attempt.number == number)
+        self.attempts
+            .iter()
+            .find(|attempt| attempt.number == number)
     }
 }
 
@@ -69,8 +71,8 @@ pub struct Attempt {
     pub start_time: Option<Timestamp>,
     /// When it was found to have ended.
     pub end_time: Option<Timestamp>,
-    /// Why it is being ended, written down before anything is stopped: what its processes say while
-    /// they are stopped is a consequence and no reason.
+    /// Why it is being ended, written down before anything is stopped: what its processes say
+    /// while they are stopped is a consequence and no reason.
     pub ending: Option<Ending>,
     /// How it ended.
     pub exit: Option<Exit>,

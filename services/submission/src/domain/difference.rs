@@ -50,9 +50,18 @@ mod tests {
             assert_eq!(first_difference(&base, &other).as_deref(), expected);
         };
         check(|_| {}, None);
-        check(|other| other["display_name"] = json!("b"), Some("display_name"));
-        check(|other| other["spec"]["arguments"] = json!([]), Some("spec.arguments"));
-        check(|other| other["spec"]["driver"]["cores"] = json!(2), Some("spec.driver.cores"));
+        check(
+            |other| other["display_name"] = json!("b"),
+            Some("display_name"),
+        );
+        check(
+            |other| other["spec"]["arguments"] = json!([]),
+            Some("spec.arguments"),
+        );
+        check(
+            |other| other["spec"]["driver"]["cores"] = json!(2),
+            Some("spec.driver.cores"),
+        );
         check(
             |other| other["spec"]["spark_conf"]["c.d"] = json!(""),
             Some("spec.spark_conf[\"c.d\"]"),

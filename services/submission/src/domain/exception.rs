@@ -31,7 +31,9 @@ fn is_exception(line: &str) -> bool {
     let first = name.split('.').next().unwrap_or(name);
     !name.is_empty()
         && first.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.')
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '.')
 }
 
 const MAIN_THREAD: &str = "Exception in thread \"main\" ";
@@ -45,7 +47,10 @@ fn jvm_exception(lines: &[&str]) -> Option<String> {
             .is_some_and(|exception| !exception.starts_with(MESSENGER))
     });
     let Some(start) = start else {
-        let cause = lines.iter().rev().find_map(|line| line.strip_prefix(CAUSED_BY));
+        let cause = lines
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix(CAUSED_BY));
         return cause.map(str::to_owned);
     };
     let exception = &lines[start][MAIN_THREAD.len()..];
@@ -91,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_bare_exception_is_one_too() {
-        check("Traceback (most recent call last):\n  File \"x\"\nKeyboardInterrupt", Some("KeyboardInterrupt"));
+        check(
+            "Traceback (most recent call last):\n  File \"x\"\nKeyboardInterrupt",
+            Some("KeyboardInterrupt"),
+        );
     }
 
     #[test]
@@ -100,7 +108,9 @@ mod tests {
             "Traceback (most recent call last):\n  File \"x.py\", line 1\n\
              py4j.protocol.Py4JJavaError: An error occurred while calling o42.collect.\n\
              : org.apache.spark.SparkException: Job aborted due to stage failure\n\tat x.y(z.scala:1)\n",
-            Some("py4j.protocol.Py4JJavaError: An error occurred while calling o42.collect. org.apache.spark.SparkException: Job aborted due to stage failure"),
+            Some(
+                "py4j.protocol.Py4JJavaError: An error occurred while calling o42.collect. org.apache.spark.SparkException: Job aborted due to stage failure",
+            ),
         );
     }
 
@@ -109,14 +119,22 @@ mod tests {
         check(
             "Exception in thread \"main\" org.apache.spark.SparkException: Job aborted\n\tat a.b(c.scala:1)\n\
              Caused by: java.io.IOException: first\n\t... 12 more\nCaused by: java.net.ConnectException: refused\n\tat d.e(F.java:2)\n",
-            Some("org.apache.spark.SparkException: Job aborted, caused by java.net.ConnectException: refused"),
+            Some(
+                "org.apache.spark.SparkException: Job aborted, caused by java.net.ConnectException: refused",
+            ),
         );
-        check("Exception in thread \"main\" java.lang.IllegalStateException: no\n", Some("java.lang.IllegalStateException: no"));
+        check(
+            "Exception in thread \"main\" java.lang.IllegalStateException: no\n",
+            Some("java.lang.IllegalStateException: no"),
+        );
     }
 
     #[test]
     fn the_messenger_is_not_the_reason() {
-        check("Exception in thread \"main\" org.apache.spark.SparkUserAppException: User application exited with 7\n\tat x\n", None);
+        check(
+            "Exception in thread \"main\" org.apache.spark.SparkUserAppException: User application exited with 7\n\tat x\n",
+            None,
+        );
         check("all is well\n", None);
         check("Traceback (most recent call last):\n", None);
     }

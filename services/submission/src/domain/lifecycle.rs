@@ -61,8 +61,13 @@ pub enum Effect {
 pub fn apply(application: &mut Application, happening: &Happening, now: Timestamp) -> Effect {
     let noted = note(application, happening, now);
     let previous_state = application.state;
-    let Some(state) = step_of(application, happening).and_then(|step| previous_state.after(step)) else {
-        return if noted { Effect::Noted } else { Effect::Nothing };
+    let Some(state) = step_of(application, happening).and_then(|step| previous_state.after(step))
+    else {
+        return if noted {
+            Effect::Noted
+        } else {
+            Effect::Nothing
+        };
     };
     application.state = state;
     application.update_time = now;
@@ -101,7 +106,9 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
     }
     match happening {
         Happening::Placed(placement) if state.after(Step::Place).is_some() => {
-            application.attempts.push(next_attempt(application, placement.clone(), now));
+            application
+                .attempts
+                .push(next_attempt(application, placement.clone(), now));
             true
         }
         Happening::Refused(exit) if state.after(Step::Refuse).is_some() => {
@@ -110,7 +117,9 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
                     queue: application.submission.spec.queue.clone(),
                     ..Placement::default()
                 };
-                application.attempts.push(next_attempt(application, placement, now));
+                application
+                    .attempts
+                    .push(next_attempt(application, placement, now));
             }
             application.attempts.last_mut().is_some_and(|attempt| {
                 attempt.exit = Some(exit.clone());
@@ -147,7 +156,10 @@ fn note_run(attempt: &mut Attempt, happening: &Happening, now: Timestamp) -> boo
         Happening::Created { uid } => fill(&mut attempt.uid, uid.clone()),
         Happening::DriverSeen {
             spark_application_id,
-        } => fill(&mut attempt.spark_application_id, spark_application_id.clone()),
+        } => fill(
+            &mut attempt.spark_application_id,
+            spark_application_id.clone(),
+        ),
         Happening::DriverStarted { start_time } => fill(&mut attempt.start_time, *start_time),
         Happening::Ending(ending) => fill(&mut attempt.ending, ending.clone()),
         Happening::Ended(exit) if attempt.exit.is_none() => {
@@ -174,7 +186,9 @@ fn fill<T>(slot: &mut Option<T>, value: T) -> bool {
 
 fn next_attempt(application: &Application, placement: Placement, now: Timestamp) -> Attempt {
     Attempt {
-        number: application.attempt().map_or(1, |attempt| attempt.number + 1),
+        number: application
+            .attempt()
+            .map_or(1, |attempt| attempt.number + 1),
         placement,
         uid: None,
         spark_application_id: None,
@@ -188,7 +202,9 @@ fn next_attempt(application: &Application, placement: Placement, now: Timestamp)
 
 fn message_of(application: &Application, happening: &Happening) -> String {
     let exit = || {
-        let exit = application.attempt().and_then(|attempt| attempt.exit.as_ref());
+        let exit = application
+            .attempt()
+            .and_then(|attempt| attempt.exit.as_ref());
         exit.map_or_else(String::new, |exit| exit.message.clone())
     };
     match happening {

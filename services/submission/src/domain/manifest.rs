@@ -1,5 +1,5 @@
-//! The SparkApplication of an attempt, as a pure function: the same attempt gives the same document,
-//! so that a repeated launch creates the same object.
+//! The SparkApplication of an attempt, as a pure function: the same attempt gives the same
+//! document, so that a repeated launch creates the same object.
 
 mod pods;
 mod settings;
@@ -121,7 +121,12 @@ fn own_labels(name: AttemptName) -> Value {
 /// are random, the parent span.
 fn traceparent(application: &Application) -> String {
     let bytes = application.id.trace_id();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     format!("00-{}-{}-01", hex(&bytes), hex(&bytes[8..]))
 }
 

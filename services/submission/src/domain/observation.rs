@@ -175,7 +175,9 @@ fn owner(document: &Value, attempt: AttemptName) -> Owner {
 }
 
 fn has_finalizer(document: &Value) -> bool {
-    let finalizers = document.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let finalizers = document
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array);
     finalizers.is_some_and(|all| all.iter().any(|one| one == labels::OUTCOME_FINALIZER))
 }
 
@@ -188,14 +190,20 @@ fn disruption(document: &Value) -> Option<String> {
 }
 
 fn container(document: &Value) -> Container {
-    let statuses = document.pointer("/status/containerStatuses").and_then(Value::as_array);
-    let status = statuses
-        .and_then(|all| all.iter().find(|status| status["name"] == labels::DRIVER_CONTAINER));
+    let statuses = document
+        .pointer("/status/containerStatuses")
+        .and_then(Value::as_array);
+    let status = statuses.and_then(|all| {
+        all.iter()
+            .find(|status| status["name"] == labels::DRIVER_CONTAINER)
+    });
     let Some(state) = status.and_then(|status| status.get("state")) else {
         return Container::Unknown;
     };
     if let Some(ended) = state.get("terminated") {
-        let exit_code = ended["exitCode"].as_i64().and_then(|code| i32::try_from(code).ok());
+        let exit_code = ended["exitCode"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok());
         return Container::Terminated {
             exit_code: exit_code.unwrap_or(-1),
             reason: text(ended, "/reason"),

@@ -80,7 +80,10 @@ mod tests {
             ("spark.kubernetes.scheduler.name", true),
             ("spark.kubernetes.executor.podNamePrefix", true),
             ("spark.dynamicAllocation.enabled", true),
-            ("spark.kubernetes.driver.volumes.hostPath.x.mount.path", true),
+            (
+                "spark.kubernetes.driver.volumes.hostPath.x.mount.path",
+                true,
+            ),
             ("spark.executor.memoryFraction", false),
             ("spark.sql.shuffle.partitions", false),
             ("spark.hadoop.fs.s3a.endpoint", false),

@@ -4,9 +4,8 @@ mod parse;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 pub use parse::parse;
+use serde::{Deserialize, Serialize};
 
 /// What to run, checked by [`parse`]; values are as the caller gave them, with 0 for "the default".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

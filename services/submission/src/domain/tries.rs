@@ -36,7 +36,10 @@ pub enum Decision {
 
 /// Decides about try `try_number`, given all applications of its project and key.
 pub fn decide(siblings: &[Sibling], try_number: u32) -> Decision {
-    if let Some(same) = siblings.iter().find(|sibling| sibling.try_number == try_number) {
+    if let Some(same) = siblings
+        .iter()
+        .find(|sibling| sibling.try_number == try_number)
+    {
         return Decision::Existing(same.id);
     }
     match siblings.iter().max_by_key(|sibling| sibling.try_number) {
@@ -58,14 +61,24 @@ mod tests {
 
     #[test]
     fn tries_begin_in_order_and_one_at_a_time() {
-        let at = |try_number, state| Sibling { id: id(), try_number, state };
+        let at = |try_number, state| Sibling {
+            id: id(),
+            try_number,
+            state,
+        };
         let failed = at(1, ApplicationState::Failed);
         let running = at(1, ApplicationState::Running);
         for (siblings, try_number, expected) in [
             (vec![], 0, Decision::New { predecessor: None }),
             (vec![], 7, Decision::New { predecessor: None }),
             (vec![failed.clone()], 1, Decision::Existing(id())),
-            (vec![failed.clone()], 2, Decision::New { predecessor: Some(id()) }),
+            (
+                vec![failed.clone()],
+                2,
+                Decision::New {
+                    predecessor: Some(id()),
+                },
+            ),
             (vec![running], 2, Decision::PredecessorLive(id())),
             (vec![failed], 0, Decision::Overtaken { highest: 1 }),
         ] {

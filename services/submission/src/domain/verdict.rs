@@ -2,6 +2,7 @@
 
 mod exit;
 
+pub use exit::{Rejection, exit_of};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -10,8 +11,6 @@ use super::{
     lifecycle::Happening,
     observation::{Container, DriverView, ObjectView, Observation, Owner},
 };
-
-pub use exit::{Rejection, exit_of};
 
 /// How long to wait before some absences and delays mean something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +104,10 @@ fn with_driver(
         return (Some(ending), Verdict::Stop);
     }
     if object.is_none_or(|object| object.delete_time.is_some()) {
-        return (Some(deleted("the SparkApplication was deleted")), Verdict::Stop);
+        return (
+            Some(deleted("the SparkApplication was deleted")),
+            Verdict::Stop,
+        );
     }
     if driver.delete_time.is_some() {
         return (Some(deleted("the driver's pod was deleted")), Verdict::Stop);
@@ -124,10 +126,16 @@ fn without_driver(
     now: Timestamp,
 ) -> (Option<Ending>, Verdict) {
     let Some(object) = object else {
-        let fenced = observation.object.as_ref().is_some_and(|o| o.owner == Owner::Tombstone);
+        let fenced = observation
+            .object
+            .as_ref()
+            .is_some_and(|o| o.owner == Owner::Tombstone);
         // Without a uid the object may still be on its way, unless a tombstone keeps it out.
         return if attempt.uid.is_some() {
-            (Some(deleted("the SparkApplication was deleted")), Verdict::Ended)
+            (
+                Some(deleted("the SparkApplication was deleted")),
+                Verdict::Ended,
+            )
         } else if fenced && attempt.ending.is_some() {
             (None, Verdict::Ended)
         } else {

@@ -45,13 +45,17 @@ pub async fn run(url: &str) -> Result<()> {
         clock,
     };
     suite.a_submission_is_stored_once().await?;
-    suite.concurrent_submissions_of_one_key_make_one_application().await?;
+    suite
+        .concurrent_submissions_of_one_key_make_one_application()
+        .await?;
     suite.tries_follow_one_another().await?;
     suite.concurrent_tries_of_one_key_never_both_live().await?;
     suite.a_run_is_stored_step_by_step().await?;
     suite.lists_are_pages_from_the_newest().await?;
     suite.changes_come_in_order_and_match_their_filter().await?;
-    suite.concurrent_writers_leave_no_number_to_be_filled_later().await?;
+    suite
+        .concurrent_writers_leave_no_number_to_be_filled_later()
+        .await?;
     suite.a_launch_has_one_holder_at_a_time().await?;
     suite.clean_up_begins_with_the_final_state().await?;
     suite.a_lease_changes_hands_only_when_it_ran_out().await?;
@@ -122,7 +126,9 @@ impl Suite {
     async fn submit(&self, project: &str, key: &str, try_number: u32) -> Result<Submitted> {
         self.clock.advance(SignedDuration::from_millis(1));
         let id = ApplicationId::mint(&*self.clock, &self.entropy);
-        self.store.submit(id, &submission(project, key, try_number)).await
+        self.store
+            .submit(id, &submission(project, key, try_number))
+            .await
     }
 
     async fn accepted(&self, project: &str, key: &str) -> Result<ApplicationId> {
@@ -147,7 +153,10 @@ impl Suite {
         assert_eq!(second.application, first.application);
         let id = first.application.id;
         assert_eq!(self.store.get(id).await?, Some(first.application.clone()));
-        assert_eq!(self.store.find("once", "key", 0).await?, Some(first.application));
+        assert_eq!(
+            self.store.find("once", "key", 0).await?,
+            Some(first.application)
+        );
         assert_eq!(self.store.find("once", "other", 0).await?, None);
         let events = self.store.events(id, 0, 10).await?;
         assert_eq!(events.len(), 1);
@@ -160,14 +169,20 @@ impl Suite {
         let (a, b, c, d) = tokio::try_join!(submit(), submit(), submit(), submit())?;
         let all = [a, b, c, d];
         assert_eq!(all.iter().filter(|one| one.created).count(), 1);
-        assert!(all.iter().all(|one| one.application.id == all[0].application.id));
+        assert!(
+            all.iter()
+                .all(|one| one.application.id == all[0].application.id)
+        );
         Ok(())
     }
 
     async fn tries_follow_one_another(&self) -> Result<()> {
         let first = self.accepted("tries", "key").await?;
         let early = self.submit("tries", "key", 1).await;
-        assert!(matches!(early, Err(Error::PredecessorLive(id)) if id == first), "{early:?}");
+        assert!(
+            matches!(early, Err(Error::PredecessorLive(id)) if id == first),
+            "{early:?}"
+        );
         let cancel = Happening::CancelRequested {
             reason: String::new(),
         };
@@ -176,7 +191,10 @@ impl Suite {
         let second = self.submit("tries", "key", 3).await?.application;
         assert_eq!(second.predecessor, Some(first));
         let late = self.submit("tries", "key", 2).await;
-        assert!(matches!(late, Err(Error::Overtaken { highest: 3 })), "{late:?}");
+        assert!(
+            matches!(late, Err(Error::Overtaken { highest: 3 })),
+            "{late:?}"
+        );
         Ok(())
     }
 
@@ -185,7 +203,10 @@ impl Suite {
             let key = format!("key-{round}");
             let (zero, one) =
                 tokio::join!(self.submit("pair", &key, 0), self.submit("pair", &key, 1));
-            let accepted = [&zero, &one].into_iter().filter(|result| result.is_ok()).count();
+            let accepted = [&zero, &one]
+                .into_iter()
+                .filter(|result| result.is_ok())
+                .count();
             assert_eq!(accepted, 1, "{zero:?} {one:?}");
         }
         Ok(())
@@ -201,28 +222,41 @@ impl Suite {
         assert_eq!(again.application, placed_at.application);
 
         self.record(id, Some(1), &created("uid-1")).await?;
-        let wrong_attempt = self.record(id, Some(2), &ended(ExitCategory::Success)).await?;
+        let wrong_attempt = self
+            .record(id, Some(2), &ended(ExitCategory::Success))
+            .await?;
         assert_eq!(wrong_attempt.changed_from, None);
         let seen = Happening::DriverSeen {
             spark_application_id: "spark-1".to_owned(),
         };
         self.record(id, Some(1), &seen).await?;
         let start_time = self.clock.now();
-        self.record(id, Some(1), &Happening::DriverStarted { start_time }).await?;
+        self.record(id, Some(1), &Happening::DriverStarted { start_time })
+            .await?;
         assert_eq!(self.store.live_in("run").await?.len(), 1);
         assert_eq!(self.store.live_in("elsewhere").await?, []);
         let counts = self.store.live_counts().await?;
         assert_eq!(counts.get(&ApplicationState::Running), Some(&1));
 
-        let done = self.record(id, Some(1), &ended(ExitCategory::UserError)).await?;
+        let done = self
+            .record(id, Some(1), &ended(ExitCategory::UserError))
+            .await?;
         assert_eq!(done.application.state, ApplicationState::Failed);
         assert_eq!(self.store.get(id).await?.as_ref(), Some(&done.application));
         assert_eq!(self.store.live_in("run").await?, []);
-        let states: Vec<_> =
-            self.store.events(id, 0, 10).await?.into_iter().map(|event| event.state).collect();
+        let states: Vec<_> = self
+            .store
+            .events(id, 0, 10)
+            .await?
+            .into_iter()
+            .map(|event| event.state)
+            .collect();
         use ApplicationState::{Failed, Launching, Queued, Running, Submitted};
         assert_eq!(states, [Queued, Launching, Submitted, Running, Failed]);
-        let rest = self.store.events(id, done.application.version - 1, 10).await?;
+        let rest = self
+            .store
+            .events(id, done.application.version - 1, 10)
+            .await?;
         assert_eq!(rest.len(), 1);
         assert_eq!(rest[0].message, "ValueError: no");
         Ok(())
@@ -250,14 +284,24 @@ impl Suite {
     }
 
     async fn changes_come_in_order_and_match_their_filter(&self) -> Result<()> {
-        let start = self.store.changes(&ChangeFilter::default(), 0, 1).await?.last;
+        let start = self
+            .store
+            .changes(&ChangeFilter::default(), 0, 1)
+            .await?
+            .last;
         let id = self.accepted("changes", "key").await?;
         self.accepted("others", "key").await?;
         self.record(id, None, &placed("changes")).await?;
-        let everything = self.store.changes(&ChangeFilter::default(), start, 10).await?;
+        let everything = self
+            .store
+            .changes(&ChangeFilter::default(), start, 10)
+            .await?;
         assert_eq!(everything.changes.len(), 3);
         assert_eq!(everything.through, everything.last);
-        let page = self.store.changes(&ChangeFilter::default(), start, 2).await?;
+        let page = self
+            .store
+            .changes(&ChangeFilter::default(), start, 2)
+            .await?;
         assert_eq!(page.through, page.changes[1].event.sequence);
         for filter in [
             ChangeFilter {
@@ -273,21 +317,33 @@ impl Suite {
             assert_eq!(found.changes.len(), 2);
             assert_eq!(found.through, everything.last);
             let launching = ApplicationState::Launching;
-            assert!(found.changes.iter().all(|change| change.application.state == launching));
+            assert!(
+                found
+                    .changes
+                    .iter()
+                    .all(|change| change.application.state == launching)
+            );
         }
         Ok(())
     }
 
     async fn concurrent_writers_leave_no_number_to_be_filled_later(&self) -> Result<()> {
-        let start = self.store.changes(&ChangeFilter::default(), 0, 1).await?.last;
-        let writers = futures::future::try_join_all((0..20).map(|n| async move {
-            self.accepted("writers", &format!("key-{n}")).await
-        }));
+        let start = self
+            .store
+            .changes(&ChangeFilter::default(), 0, 1)
+            .await?
+            .last;
+        let writers = futures::future::try_join_all(
+            (0..20).map(|n| async move { self.accepted("writers", &format!("key-{n}")).await }),
+        );
         let reader = async {
             let mut seen = Vec::new();
             let mut after = start;
             while seen.len() < 20 {
-                let page = self.store.changes(&ChangeFilter::default(), after, 100).await?;
+                let page = self
+                    .store
+                    .changes(&ChangeFilter::default(), after, 100)
+                    .await?;
                 seen.extend(page.changes.iter().map(|change| change.event.sequence));
                 after = page.through;
             }
@@ -308,9 +364,13 @@ impl Suite {
         )?;
         assert_eq!(a.len() + b.len(), 1);
         let (holder, other) = if a.is_empty() { ("b", "a") } else { ("a", "b") };
-        self.store.postpone_launch(id, other, Duration::ZERO).await?;
+        self.store
+            .postpone_launch(id, other, Duration::ZERO)
+            .await?;
         assert_eq!(self.store.lease_launches("c", LEASE, 10).await?, []);
-        self.store.postpone_launch(id, holder, Duration::from_secs(5)).await?;
+        self.store
+            .postpone_launch(id, holder, Duration::from_secs(5))
+            .await?;
         assert_eq!(self.store.lease_launches("c", LEASE, 10).await?, []);
         self.clock.advance(SignedDuration::from_secs(5));
         let leased = self.store.lease_launches("c", LEASE, 10).await?;
@@ -331,24 +391,38 @@ impl Suite {
         self.record(id, None, &placed("clean")).await?;
         self.record(id, Some(1), &created("uid-1")).await?;
         assert_eq!(self.store.due_clean_ups("clean", 10).await?, []);
-        self.store.set_clean_up(id, 1, CleanUpStage::Release, Duration::ZERO).await?;
+        self.store
+            .set_clean_up(id, 1, CleanUpStage::Release, Duration::ZERO)
+            .await?;
         assert_eq!(self.store.due_clean_ups("clean", 10).await?, []);
-        self.record(id, Some(1), &ended(ExitCategory::Success)).await?;
+        self.record(id, Some(1), &ended(ExitCategory::Success))
+            .await?;
         let due = self.store.due_clean_ups("clean", 10).await?;
-        assert_eq!((due[0].attempt_number, due[0].stage), (1, CleanUpStage::Release));
+        assert_eq!(
+            (due[0].attempt_number, due[0].stage),
+            (1, CleanUpStage::Release)
+        );
         assert_eq!(due[0].application.state, ApplicationState::Succeeded);
-        self.store.set_clean_up(id, 1, CleanUpStage::Retain, LEASE).await?;
+        self.store
+            .set_clean_up(id, 1, CleanUpStage::Retain, LEASE)
+            .await?;
         assert_eq!(self.store.due_clean_ups("clean", 10).await?, []);
         self.clock.advance(SignedDuration::from_secs(60));
-        assert_eq!(self.store.due_clean_ups("clean", 10).await?[0].stage, CleanUpStage::Retain);
-        self.store.set_clean_up(id, 1, CleanUpStage::Done, Duration::ZERO).await?;
+        assert_eq!(
+            self.store.due_clean_ups("clean", 10).await?[0].stage,
+            CleanUpStage::Retain
+        );
+        self.store
+            .set_clean_up(id, 1, CleanUpStage::Done, Duration::ZERO)
+            .await?;
         assert_eq!(self.store.due_clean_ups("clean", 10).await?, []);
 
         let refused = self.accepted("clean", "refused").await?;
-        self.record(refused, None, &Happening::Refused(Exit::without_container(
-            ExitCategory::Quota,
-            "too large",
-        )))
+        self.record(
+            refused,
+            None,
+            &Happening::Refused(Exit::without_container(ExitCategory::Quota, "too large")),
+        )
         .await?;
         assert_eq!(self.store.due_clean_ups("", 10).await?, []);
         Ok(())

@@ -9,7 +9,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// A random share, at least half, of a bound that doubles with every failure.
 pub(super) fn after(failures: u32, entropy: &dyn Entropy) -> Duration {
-    let bound = FIRST.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
+    let bound = FIRST
+        .saturating_mul(2_u32.saturating_pow(failures))
+        .min(LONGEST);
     let mut random = [0; 4];
     entropy.fill(&mut random);
     let share = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
@@ -27,8 +29,13 @@ mod tests {
         let entropy = SeededEntropy::new(3);
         for failures in 0..100 {
             let pause = after(failures, &entropy);
-            let bound = FIRST.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
-            assert!(pause >= bound / 2 && pause <= bound, "{failures}: {pause:?}");
+            let bound = FIRST
+                .saturating_mul(2_u32.saturating_pow(failures))
+                .min(LONGEST);
+            assert!(
+                pause >= bound / 2 && pause <= bound,
+                "{failures}: {pause:?}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The cancel lane of a cluster: an attempt that is to be cancelled is fenced, stopped and watched to
-//! its end.
+//! The cancel lane of a cluster: an attempt that is to be cancelled is fenced, stopped and watched
+//! to its end.
 
 use std::time::Duration;
 
@@ -75,18 +75,25 @@ async fn cancel(lanes: &ClusterWorkers, application: Application) -> Result<Next
         return lanes.examine(application, ACTOR).await;
     }
     // Whether a create is still on its way, nobody can know. A tombstone keeps it out.
-    let happening = match lanes.launcher.fence(&Target::of(&application, attempt)).await? {
+    let happening = match lanes
+        .launcher
+        .fence(&Target::of(&application, attempt))
+        .await?
+    {
         Fence::Object { uid } => {
             lanes.workers.journal.metrics.adopted();
             Happening::Created { uid }
         }
-        Fence::Tombstone | Fence::Stranger => {
-            Happening::Ended(Exit::without_container(ExitCategory::Cancelled, "never launched"))
-        }
+        Fence::Tombstone | Fence::Stranger => Happening::Ended(Exit::without_container(
+            ExitCategory::Cancelled,
+            "never launched",
+        )),
     };
     let journal = &lanes.workers.journal;
     let number = attempt.number;
-    let recorded = journal.record(application.id, Some(number), &happening, ACTOR).await?;
+    let recorded = journal
+        .record(application.id, Some(number), &happening, ACTOR)
+        .await?;
     match recorded {
         Some(recorded) if !recorded.application.state.is_final() => {
             lanes.examine(recorded.application, ACTOR).await

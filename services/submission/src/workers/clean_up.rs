@@ -71,7 +71,10 @@ async fn clean_up(lanes: &ClusterWorkers, one: CleanUp) {
         (stage, RETRY_PAUSE)
     });
     let store = &lanes.workers.store;
-    if let Err(error) = store.set_clean_up(application.id, attempt_number, stage, pause).await {
+    if let Err(error) = store
+        .set_clean_up(application.id, attempt_number, stage, pause)
+        .await
+    {
         tracing::warn!(attempt.name = %target.name, %error, "a clean-up cannot be noted");
     }
 }
@@ -89,7 +92,9 @@ async fn release(
     }
     let removed = lanes.launcher.release(target).await?;
     lanes.workers.journal.metrics.finalizers_removed(removed);
-    let stays = observation.object.is_some_and(|object| object.delete_time.is_none());
+    let stays = observation
+        .object
+        .is_some_and(|object| object.delete_time.is_none());
     if stays {
         return Ok((CleanUpStage::Retain, pace.retention));
     }
@@ -104,7 +109,10 @@ async fn release(
 /// Whether something of a final attempt can still run: a driver that appeared late, or an object
 /// that a paused worker created after all.
 fn must_stop(target: &Target, observation: &Observation) -> bool {
-    let driver_lives = observation.driver.as_ref().is_some_and(|driver| !driver.has_ended());
+    let driver_lives = observation
+        .driver
+        .as_ref()
+        .is_some_and(|driver| !driver.has_ended());
     let object_is_another = observation.object.as_ref().is_some_and(|object| {
         object.owner == Owner::Attempt
             && object.delete_time.is_none()

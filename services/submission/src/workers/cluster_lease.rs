@@ -30,7 +30,10 @@ pub(super) fn lease(workers: Workers, cluster: String) -> (Held, impl Future<Out
     let keep = async move {
         let name = format!("cluster/{cluster}");
         loop {
-            let taken = workers.store.take_lease(&name, &workers.holder, workers.pace.lease).await;
+            let taken = workers
+                .store
+                .take_lease(&name, &workers.holder, workers.pace.lease)
+                .await;
             let held = match taken {
                 Ok(held) => held,
                 Err(error) => {

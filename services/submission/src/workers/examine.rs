@@ -52,10 +52,15 @@ impl ClusterWorkers {
         let observation = self.launcher.observe(&target).await?;
         let patience = self.workers.pace.patience;
         let finding = judge(&attempt, &observation, patience, self.workers.clock.now());
-        for happening in finding.happenings.iter().filter(|one| is_news(&attempt, one)) {
+        for happening in finding
+            .happenings
+            .iter()
+            .filter(|one| is_news(&attempt, one))
+        {
             let journal = &self.workers.journal;
-            let recorded =
-                journal.record(application.id, Some(attempt.number), happening, actor).await?;
+            let recorded = journal
+                .record(application.id, Some(attempt.number), happening, actor)
+                .await?;
             if let Some(recorded) = recorded {
                 application = recorded.application;
             }
@@ -70,7 +75,9 @@ impl ClusterWorkers {
                 let exit = self.exit(&target, &observation).await;
                 let ended = Happening::Ended(exit);
                 let journal = &self.workers.journal;
-                journal.record(application.id, Some(attempt.number), &ended, actor).await?;
+                journal
+                    .record(application.id, Some(attempt.number), &ended, actor)
+                    .await?;
                 Ok(Next::OnChange)
             }
         }

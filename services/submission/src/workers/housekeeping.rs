@@ -31,7 +31,8 @@ pub async fn housekeeping(
             }
             if Instant::now() >= prune_at {
                 prune_at = Instant::now() + PRUNE_INTERVAL;
-                let kept = SignedDuration::try_from(pace.event_retention).unwrap_or(SignedDuration::MAX);
+                let kept =
+                    SignedDuration::try_from(pace.event_retention).unwrap_or(SignedDuration::MAX);
                 // A retention that reaches beyond the calendar keeps everything.
                 if let Ok(before) = clock.now().checked_sub(kept) {
                     prune(&journal, before).await;

@@ -1,4 +1,5 @@
-//! The launch lane: from QUEUED to an object in a cluster, with at most one live driver per attempt.
+//! The launch lane: from QUEUED to an object in a cluster, with at most one live driver per
+//! attempt.
 //!
 //! 1. A row is leased. 2. A place is asked for. 3. The intent is committed: cluster, queue, name.
 //! 4. The object is created under that name. 5. Its uid is committed. Killed between any two steps,
@@ -36,10 +37,17 @@ pub async fn launch_lane(workers: Workers) {
     let mut running = FuturesUnordered::new();
     loop {
         written.mark_unchanged();
-        let free = workers.pace.launch_concurrency.saturating_sub(running.len());
+        let free = workers
+            .pace
+            .launch_concurrency
+            .saturating_sub(running.len());
         if free > 0 && !workers.stop.is_cancelled() {
             let limit = u32::try_from(free).unwrap_or(u32::MAX);
-            match workers.store.lease_launches(&workers.holder, workers.pace.lease, limit).await {
+            match workers
+                .store
+                .lease_launches(&workers.holder, workers.pace.lease, limit)
+                .await
+            {
                 Ok(leased) => {
                     let until = Instant::now() + workers.pace.lease;
                     running.extend(leased.into_iter().map(|one| launch(&workers, one, until)));
@@ -94,7 +102,11 @@ async fn launch(workers: &Workers, launchable: Launchable, until: Instant) {
         pause_seconds = pause.as_secs(),
         "launch postponed"
     );
-    if let Err(error) = workers.store.postpone_launch(id, &workers.holder, pause).await {
+    if let Err(error) = workers
+        .store
+        .postpone_launch(id, &workers.holder, pause)
+        .await
+    {
         // The lease runs out by itself.
         tracing::warn!(application.id = %id, %error, "a launch could not be given back");
     }
@@ -115,7 +127,9 @@ async fn steps(workers: &Workers, application: Application, until: Instant) -> R
 }
 
 async fn place(workers: &Workers, application: Application) -> Result<Application, Error> {
-    let number = application.attempt().map_or(1, |attempt| attempt.number + 1);
+    let number = application
+        .attempt()
+        .map_or(1, |attempt| attempt.number + 1);
     let spec = &application.submission.spec;
     let request = PlacementRequest {
         attempt: AttemptName::new(application.id, number),
@@ -141,7 +155,10 @@ async fn place(workers: &Workers, application: Application) -> Result<Applicatio
             _ => return Err(error.into()),
         },
     };
-    let recorded = workers.journal.record(application.id, None, &happening, ACTOR).await?;
+    let recorded = workers
+        .journal
+        .record(application.id, None, &happening, ACTOR)
+        .await?;
     Ok(recorded.map_or(application, |recorded| recorded.application))
 }
 
@@ -170,10 +187,16 @@ async fn create(workers: &Workers, application: &Application, until: Instant) ->
         Err(launcher::Error::Refused(message)) => refused(&message),
         Err(error @ launcher::Error::Unavailable(_)) => return Err(error.into()),
     };
-    workers.journal.record(application.id, Some(attempt.number), &happening, ACTOR).await?;
+    workers
+        .journal
+        .record(application.id, Some(attempt.number), &happening, ACTOR)
+        .await?;
     Ok(())
 }
 
 fn refused(message: &str) -> Happening {
-    Happening::Refused(Exit::without_container(ExitCategory::LaunchRefused, message))
+    Happening::Refused(Exit::without_container(
+        ExitCategory::LaunchRefused,
+        message,
+    ))
 }

@@ -44,7 +44,11 @@ pub(super) async fn watch(mut lanes: ClusterWorkers, to_examine: Sender) {
                 // What is gone without a trace is found by the reconciliation.
                 Some(Sighting::Relisted) => {}
                 Some(Sighting::Interrupted { reason }) => {
-                    lanes.workers.journal.metrics.watch_restarted(&lanes.cluster);
+                    lanes
+                        .workers
+                        .journal
+                        .metrics
+                        .watch_restarted(&lanes.cluster);
                     tracing::warn!(cluster = lanes.cluster, reason, "watch interrupted");
                 }
                 None => break,
@@ -147,10 +151,12 @@ async fn look(
             return (name, Next::After(RETRY_PAUSE));
         }
     };
-    let elsewhere = |attempt: &crate::domain::application::Attempt| {
-        attempt.placement.cluster != lanes.cluster
-    };
-    if application.attempt_numbered(name.number).is_none_or(elsewhere) {
+    let elsewhere =
+        |attempt: &crate::domain::application::Attempt| attempt.placement.cluster != lanes.cluster;
+    if application
+        .attempt_numbered(name.number)
+        .is_none_or(elsewhere)
+    {
         return (name, Next::OnChange);
     }
     let is_current = application.attempt_name() == Some(name);
@@ -191,7 +197,14 @@ async fn leftover(
     if driver_remains || object_remains {
         let store = &lanes.workers.store;
         let number = name.number;
-        store.set_clean_up(application.id, number, CleanUpStage::Release, Duration::ZERO).await?;
+        store
+            .set_clean_up(
+                application.id,
+                number,
+                CleanUpStage::Release,
+                Duration::ZERO,
+            )
+            .await?;
     }
     Ok(Next::OnChange)
 }

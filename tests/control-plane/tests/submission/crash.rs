@@ -48,7 +48,11 @@ async fn killed_after_create(database: Database) {
     let id = installation.submit("key").await;
     installation.proxy.struck(1).await;
     installation.submission.kill().await;
-    let created = installation.objects.application(&format!("{id}-1")).await.unwrap();
+    let created = installation
+        .objects
+        .application(&format!("{id}-1"))
+        .await
+        .unwrap();
     installation.submission.start().await;
     assert_launched_once(&installation, &witness, &id).await;
     let adopted = installation.get(&id).await;
@@ -80,10 +84,15 @@ async fn killed_before_placement_it_goes_on_from_the_queue() {
     let mut installation = Installation::start(Database::Sqlite).await;
     let witness = installation.objects.witness().await;
     let first = installation.submit("queues are known").await;
-    installation.reaches(&first, ApplicationState::Submitted).await;
+    installation
+        .reaches(&first, ApplicationState::Submitted)
+        .await;
     installation.adapter.kill().await;
     let id = installation.submit("key").await;
-    assert_eq!(installation.get(&id).await.state(), ApplicationState::Queued);
+    assert_eq!(
+        installation.get(&id).await.state(),
+        ApplicationState::Queued
+    );
     installation.submission.kill().await;
     installation.adapter.start().await;
     installation.submission.start().await;

@@ -7,7 +7,7 @@ use std::{
 
 use moka_proto::submission::v1::{
     Application, ApplicationSpec, ApplicationState, ApplicationType, CancelApplicationRequest,
-    DriverSpec, Exit, ExecutorSpec, GetApplicationRequest, SubmitApplicationRequest,
+    DriverSpec, ExecutorSpec, Exit, GetApplicationRequest, SubmitApplicationRequest,
     submission_service_client::SubmissionServiceClient,
 };
 use moka_tests_control_plane::{FaultProxy, Program, RecordedYuniKorn, Upstream};
@@ -89,7 +89,9 @@ impl Installation {
     }
 
     async fn client(&self) -> SubmissionServiceClient<Channel> {
-        SubmissionServiceClient::connect(self.submission.url()).await.unwrap()
+        SubmissionServiceClient::connect(self.submission.url())
+            .await
+            .unwrap()
     }
 
     /// Submits a small application, as soon as the queues are known.
@@ -101,7 +103,10 @@ impl Installation {
         let mut client = self.client().await;
         let begun = Instant::now();
         loop {
-            match client.submit_application(request(queue, key, instances)).await {
+            match client
+                .submit_application(request(queue, key, instances))
+                .await
+            {
                 Ok(answer) => return answer.into_inner().application.unwrap().application_id,
                 Err(status) if status.code() == tonic::Code::Unavailable => {
                     assert!(begun.elapsed() < PATIENCE, "{status}");
@@ -125,7 +130,12 @@ impl Installation {
             application_id: id.to_owned(),
             reason: "a test".to_owned(),
         };
-        let answer = self.client().await.cancel_application(request).await.unwrap();
+        let answer = self
+            .client()
+            .await
+            .cancel_application(request)
+            .await
+            .unwrap();
         answer.into_inner().application.unwrap().state()
     }
 

@@ -31,7 +31,9 @@ pub(crate) struct Objects {
 
 impl Objects {
     pub(crate) async fn connect(kubeconfig: &Path) -> Self {
-        let client: Client = moka_kube::client::connect(Some(kubeconfig), None).await.unwrap();
+        let client: Client = moka_kube::client::connect(Some(kubeconfig), None)
+            .await
+            .unwrap();
         Self {
             applications: spark::applications(client.clone(), NAMESPACE),
             pods: Api::namespaced(client, NAMESPACE),
@@ -54,7 +56,11 @@ impl Objects {
 
     /// Whether neither the object nor the driver has our finalizer.
     pub(crate) async fn are_released(&self, name: &str) -> bool {
-        let ours = |finalizers: &[String]| finalizers.iter().any(|one| one == labels::OUTCOME_FINALIZER);
+        let ours = |finalizers: &[String]| {
+            finalizers
+                .iter()
+                .any(|one| one == labels::OUTCOME_FINALIZER)
+        };
         let object = self.application(name).await;
         let driver = self.driver(name).await;
         !object.is_some_and(|object| ours(object.finalizers()))
@@ -87,15 +93,26 @@ impl Objects {
             "mainApplicationFile": "local:///x.py", "driver": {}, "executor": {},
         });
         let object = spark::new_application(name, spec);
-        self.applications.create(&PostParams::default(), &object).await.unwrap();
+        self.applications
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn delete_application(&self, name: &str) {
-        self.applications.delete(name, &DeleteParams::default()).await.unwrap();
+        self.applications
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
     }
 
     /// What the operator does: writes the application's status.
-    pub(crate) async fn set_application_status(&self, name: &str, state: &str, error_message: &str) {
+    pub(crate) async fn set_application_status(
+        &self,
+        name: &str,
+        state: &str,
+        error_message: &str,
+    ) {
         let status = json!({ "status": {
             "applicationState": { "state": state, "errorMessage": error_message },
             "driverInfo": { "podName": format!("{name}-driver") },
@@ -108,8 +125,8 @@ impl Objects {
             .unwrap();
     }
 
-    /// What spark-submit and the scheduler do: makes the driver's pod from the object's template, on
-    /// a node.
+    /// What spark-submit and the scheduler do: makes the driver's pod from the object's template,
+    /// on a node.
     pub(crate) async fn create_driver(&self, name: &str) {
         let object = self.application(name).await.unwrap();
         let template = &object.data["spec"]["driver"]["template"];
@@ -123,7 +140,10 @@ impl Objects {
         pod["spec"]["containers"][0]["image"] = json!("localhost/moka-spark:4.0.1");
         pod["spec"]["nodeName"] = json!("no-such-node");
         let pod: Pod = serde_json::from_value(pod).unwrap();
-        self.pods.create(&PostParams::default(), &pod).await.unwrap();
+        self.pods
+            .create(&PostParams::default(), &pod)
+            .await
+            .unwrap();
     }
 
     /// What the kubelet does: writes the pod's status.
@@ -150,7 +170,10 @@ impl Objects {
     }
 
     /// Watches from now on, and begins only when the first list is there.
-    #[expect(clippy::disallowed_methods, reason = "a test's watch ends with the test")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's watch ends with the test"
+    )]
     pub(crate) async fn witness(&self) -> Witness {
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let (ready, listed) = oneshot::channel();
@@ -197,7 +220,9 @@ impl Witness {
     pub(crate) fn uids(&self, name: &str) -> Vec<String> {
         assert!(!self.task.is_finished(), "the witness is blind");
         let seen = self.seen.lock().unwrap();
-        let launched = seen.iter().filter(|(found, _, tombstone)| found == name && !tombstone);
+        let launched = seen
+            .iter()
+            .filter(|(found, _, tombstone)| found == name && !tombstone);
         launched.map(|(_, uid, _)| uid.clone()).collect()
     }
 }

@@ -26,7 +26,9 @@ async fn a_stranger_under_the_name_refuses_the_launch_and_is_left_alone() {
 #[tokio::test]
 async fn an_api_server_that_refuses_for_good_fails_the_launch() {
     let installation = Installation::start(Database::Sqlite).await;
-    installation.proxy.arm(Fault::Refuse(StatusCode::UNPROCESSABLE_ENTITY));
+    installation
+        .proxy
+        .arm(Fault::Refuse(StatusCode::UNPROCESSABLE_ENTITY));
     let id = installation.submit("key").await;
     let exit = installation.ends(&id, ApplicationState::Failed).await;
     assert_eq!(exit.category(), ExitCategory::LaunchRefused);
@@ -36,11 +38,16 @@ async fn an_api_server_that_refuses_for_good_fails_the_launch() {
 async fn an_api_server_that_is_overloaded_is_asked_again() {
     let installation = Installation::start(Database::Sqlite).await;
     let witness = installation.objects.witness().await;
-    installation.proxy.arm(Fault::Refuse(StatusCode::TOO_MANY_REQUESTS));
+    installation
+        .proxy
+        .arm(Fault::Refuse(StatusCode::TOO_MANY_REQUESTS));
     let id = installation.submit("key").await;
     installation.proxy.struck(1).await;
     let application = installation.reaches(&id, ApplicationState::Submitted).await;
-    assert_eq!(witness.uids(&format!("{id}-1")), [application.attempts[0].uid.clone()]);
+    assert_eq!(
+        witness.uids(&format!("{id}-1")),
+        [application.attempts[0].uid.clone()]
+    );
 }
 
 #[tokio::test]
@@ -50,6 +57,10 @@ async fn a_gang_larger_than_its_queue_fails_without_touching_the_cluster() {
     let id = installation.submit_to("root.ads.etl", "key", 100).await;
     let exit = installation.ends(&id, ApplicationState::Failed).await;
     assert_eq!(exit.category(), ExitCategory::Quota);
-    assert!(exit.message.starts_with("GANG_EXCEEDS_QUEUE"), "{}", exit.message);
+    assert!(
+        exit.message.starts_with("GANG_EXCEEDS_QUEUE"),
+        "{}",
+        exit.message
+    );
     assert_eq!(witness.uids(&format!("{id}-1")), Vec::<String>::new());
 }

@@ -62,7 +62,10 @@ fn a_run_from_placement_to_its_exit() {
     let attempt = application.attempt().unwrap();
     assert_eq!((attempt.number, attempt.uid.as_deref()), (1, Some("uid-1")));
     assert_eq!(attempt.spark_application_id.as_deref(), Some("spark-1"));
-    assert_eq!(attempt.exit.as_ref().unwrap().category, ExitCategory::Success);
+    assert_eq!(
+        attempt.exit.as_ref().unwrap().category,
+        ExitCategory::Success
+    );
     assert_eq!(effects[2], Effect::Noted);
     assert!(matches!(
         effects[4],
@@ -99,7 +102,10 @@ fn what_a_stopped_driver_says_is_not_the_reason() {
     assert_eq!(application.state, ApplicationState::Cancelled);
     let exit = application.attempt().unwrap().exit.clone().unwrap();
     assert_eq!(exit.category, ExitCategory::Cancelled);
-    assert_eq!((exit.message.as_str(), exit.exit_code), ("cancelled: too slow", Some(1)));
+    assert_eq!(
+        (exit.message.as_str(), exit.exit_code),
+        ("cancelled: too slow", Some(1))
+    );
 }
 
 #[test]
@@ -113,7 +119,16 @@ fn deletion_is_not_success() {
         }),
         Happening::Ended(exit(ExitCategory::Success)),
     ]);
-    assert_eq!(application.attempt().unwrap().exit.as_ref().unwrap().category, ExitCategory::Deleted);
+    assert_eq!(
+        application
+            .attempt()
+            .unwrap()
+            .exit
+            .as_ref()
+            .unwrap()
+            .category,
+        ExitCategory::Deleted
+    );
     assert_eq!(application.state, ApplicationState::Failed);
 }
 

@@ -14,8 +14,8 @@ use super::{
 
 const EVENT_LOG_VOLUME: &str = "moka-event-logs";
 
-/// The driver's template. Its finalizer keeps the pod, with its exit code and log, until the outcome
-/// is committed.
+/// The driver's template. Its finalizer keeps the pod, with its exit code and log, until the
+/// outcome is committed.
 pub(super) fn driver(
     application: &Application,
     attempt: &Attempt,
@@ -81,8 +81,6 @@ fn metadata(application: &Application, name: AttemptName, placed: &PodMetadata) 
 
 /// The caller's environment. Kubernetes would replace `$(NAME)` in a value; a doubled `$` keeps it.
 fn variables(environment: &BTreeMap<String, String>) -> Vec<Value> {
-    let variable = |(name, value): (&String, &String)| {
-        json!({ "name": name, "value": value.replace("$(", "$$(") })
-    };
+    let variable = |(name, value): (&String, &String)| json!({ "name": name, "value": value.replace("$(", "$$(") });
     environment.iter().map(variable).collect()
 }

@@ -30,12 +30,24 @@ pub(super) fn spark_conf(
     let own = [
         ("spark.kubernetes.executor.podNamePrefix", name.to_string()),
         ("spark.kubernetes.driver.pod.name", name.driver_pod()),
-        ("spark.kubernetes.scheduler.name", placement.scheduler_name.clone()),
-        ("spark.driver.memoryOverhead", format!("{}m", driver.overhead_mib)),
-        ("spark.executor.memoryOverhead", format!("{}m", executor.overhead_mib)),
+        (
+            "spark.kubernetes.scheduler.name",
+            placement.scheduler_name.clone(),
+        ),
+        (
+            "spark.driver.memoryOverhead",
+            format!("{}m", driver.overhead_mib),
+        ),
+        (
+            "spark.executor.memoryOverhead",
+            format!("{}m", executor.overhead_mib),
+        ),
         // One plain file that only grows: Spark 4 would roll and compress it.
         ("spark.eventLog.enabled", "true".to_owned()),
-        ("spark.eventLog.dir", format!("file://{EVENT_LOG_DIRECTORY}")),
+        (
+            "spark.eventLog.dir",
+            format!("file://{EVENT_LOG_DIRECTORY}"),
+        ),
         ("spark.eventLog.rolling.enabled", "false".to_owned()),
         ("spark.eventLog.compress", "false".to_owned()),
         // The gang was sized for this many executors.
@@ -43,7 +55,10 @@ pub(super) fn spark_conf(
         ("spark.ui.enabled", "true".to_owned()),
         ("spark.ui.port", super::sidecar::UI_PORT.to_string()),
         ("spark.ui.prometheus.enabled", "true".to_owned()),
-        (&format!("{SERVLET}.class"), "org.apache.spark.metrics.sink.PrometheusServlet".to_owned()),
+        (
+            &format!("{SERVLET}.class"),
+            "org.apache.spark.metrics.sink.PrometheusServlet".to_owned(),
+        ),
         (&format!("{SERVLET}.path"), "/metrics/prometheus".to_owned()),
     ];
     conf.extend(own.map(|(key, value)| (key.to_owned(), value)));

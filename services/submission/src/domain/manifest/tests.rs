@@ -23,7 +23,11 @@ fn placed() -> Application {
     let mut application = application();
     let pod = |role: &str| PodMetadata {
         labels: [("applicationId".to_owned(), "m01".to_owned())].into(),
-        annotations: [("yunikorn.apache.org/task-group-name".to_owned(), role.to_owned())].into(),
+        annotations: [(
+            "yunikorn.apache.org/task-group-name".to_owned(),
+            role.to_owned(),
+        )]
+        .into(),
     };
     let placement = Placement {
         cluster: "local".to_owned(),
@@ -39,7 +43,11 @@ fn placed() -> Application {
 }
 
 fn manifest(application: &Application, exporter: bool) -> Value {
-    spark_application(application, application.attempt().unwrap(), &settings(exporter))
+    spark_application(
+        application,
+        application.attempt().unwrap(),
+        &settings(exporter),
+    )
 }
 
 #[test]
@@ -67,13 +75,18 @@ fn a_tombstone_starts_nothing() {
 #[test]
 fn the_sidecar_is_there_exactly_with_an_image() {
     let application = placed();
-    let init_containers =
-        |exporter| manifest(&application, exporter)["spec"]["driver"]["template"]["spec"]["initContainers"].clone();
+    let init_containers = |exporter| {
+        manifest(&application, exporter)["spec"]["driver"]["template"]["spec"]["initContainers"]
+            .clone()
+    };
     assert_eq!(init_containers(false), Value::Null);
     assert_eq!(init_containers(true)[0]["restartPolicy"], "Always");
 }
 
 #[test]
 fn the_operators_own_batch_scheduling_stays_off() {
-    assert_eq!(manifest(&placed(), true)["spec"]["batchScheduler"], Value::Null);
+    assert_eq!(
+        manifest(&placed(), true)["spec"]["batchScheduler"],
+        Value::Null
+    );
 }

@@ -86,7 +86,9 @@ fn main_file(violations: &mut Violations, url: &str) {
     let scheme = url.split_once("://").map(|(scheme, _path)| scheme);
     let well_formed = scheme.is_some_and(|scheme| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     });
     if !url.is_empty() && !well_formed {
         violations.add(FIELD, "must be a URL such as local:///opt/app/main.py");
@@ -117,7 +119,10 @@ fn arguments(violations: &mut Violations, arguments: &[String]) {
     const FIELD: &str = "spec.arguments";
     if arguments.len() > MOST_ARGUMENTS {
         let count = arguments.len();
-        violations.add(FIELD, format!("must be at most {MOST_ARGUMENTS}, are {count}"));
+        violations.add(
+            FIELD,
+            format!("must be at most {MOST_ARGUMENTS}, are {count}"),
+        );
     }
     let bytes: usize = arguments.iter().map(String::len).sum();
     if bytes > ARGUMENTS_BYTES {
@@ -138,7 +143,9 @@ fn spark_version(violations: &mut Violations, version: &str) {
     let well_formed = parts.len() == 3
         && parts.iter().all(numeric)
         && !suffix.is_empty()
-        && suffix.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+        && suffix
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
     if !well_formed {
         violations.add(FIELD, "must be a version such as 4.0.1");
     }
@@ -150,9 +157,13 @@ fn settings(violations: &mut Violations, settings: &BTreeMap<String, String>) {
     for (key, value) in settings {
         if platform_settings::is_owned(key) {
             violations.add(entry(FIELD, key), "the platform sets this itself");
-        } else if !key.starts_with("spark.") || key.contains(|c: char| c.is_whitespace() || c == '=')
+        } else if !key.starts_with("spark.")
+            || key.contains(|c: char| c.is_whitespace() || c == '=')
         {
-            violations.add(entry(FIELD, key), "must be the name of a setting, such as spark.sql.ansi.enabled");
+            violations.add(
+                entry(FIELD, key),
+                "must be the name of a setting, such as spark.sql.ansi.enabled",
+            );
         } else if value.contains('\0') {
             violations.add(entry(FIELD, key), "must not have NUL characters");
         }
@@ -161,7 +172,13 @@ fn settings(violations: &mut Violations, settings: &BTreeMap<String, String>) {
 
 fn environment(violations: &mut Violations, variables: &BTreeMap<String, String>) {
     const FIELD: &str = "spec.environment";
-    map_size(violations, FIELD, variables, MOST_VARIABLES, VARIABLES_BYTES);
+    map_size(
+        violations,
+        FIELD,
+        variables,
+        MOST_VARIABLES,
+        VARIABLES_BYTES,
+    );
     for (name, value) in variables {
         let identifier = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -181,7 +198,10 @@ fn map_size(
     max_bytes: usize,
 ) {
     if map.len() > most {
-        violations.add(field, format!("must be at most {most} entries, are {}", map.len()));
+        violations.add(
+            field,
+            format!("must be at most {most} entries, are {}", map.len()),
+        );
     }
     let bytes: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
     if bytes > max_bytes {
@@ -222,9 +242,19 @@ fn pod(violations: &mut Violations, path: &str, pod: &DriverSpec) -> PodSpec {
         let field = format!("{path}.cpu_request_millicores");
         violations.range(&field, &pod.cpu_request_millicores, &CPU_MILLICORES);
     }
-    memory(violations, &format!("{path}.memory_bytes"), pod.memory_bytes, &HEAP_BYTES);
+    memory(
+        violations,
+        &format!("{path}.memory_bytes"),
+        pod.memory_bytes,
+        &HEAP_BYTES,
+    );
     let field = format!("{path}.memory_overhead_bytes");
-    memory(violations, &field, pod.memory_overhead_bytes, &OVERHEAD_BYTES);
+    memory(
+        violations,
+        &field,
+        pod.memory_overhead_bytes,
+        &OVERHEAD_BYTES,
+    );
     PodSpec {
         cores: pod.cores.unsigned_abs(),
         cpu_request_millicores: u32::try_from(pod.cpu_request_millicores).unwrap_or_default(),

@@ -74,7 +74,11 @@ fn faults(change: impl FnOnce(&mut SubmitApplicationRequest)) -> Vec<String> {
         Ok(_) => Vec::new(),
         Err(error) => {
             assert_eq!(error.reason, ErrorReason::InvalidField);
-            error.violations.into_iter().map(|violation| violation.field).collect()
+            error
+                .violations
+                .into_iter()
+                .map(|violation| violation.field)
+                .collect()
         }
     }
 }
@@ -93,8 +97,9 @@ fn executor_faults(change: impl FnOnce(&mut ExecutorSpec)) -> Vec<String> {
 
 /// `entries` settings whose keys and values have `bytes` bytes together.
 fn map(entries: usize, bytes: usize, prefix: &str) -> BTreeMap<String, String> {
-    let mut map: BTreeMap<String, String> =
-        (0..entries).map(|n| (format!("{prefix}{n:06}"), String::new())).collect();
+    let mut map: BTreeMap<String, String> = (0..entries)
+        .map(|n| (format!("{prefix}{n:06}"), String::new()))
+        .collect();
     let used: usize = map.keys().map(String::len).sum();
     if let Some(value) = map.values_mut().next() {
         *value = "x".repeat(bytes.saturating_sub(used));
@@ -109,15 +114,36 @@ fn limits_hold_to_the_byte() {
         assert_eq!(at, Vec::<String>::new(), "{field} at its limit");
         assert_eq!(past, [field], "{field} past its limit");
     };
-    let text = |set: fn(&mut SubmitApplicationRequest, String), prefix: &'static str, length: usize| {
-        faults(|request| set(request, format!("{prefix}{}", "x".repeat(length - prefix.len()))))
-    };
+    let text =
+        |set: fn(&mut SubmitApplicationRequest, String), prefix: &'static str, length: usize| {
+            faults(|request| {
+                set(
+                    request,
+                    format!("{prefix}{}", "x".repeat(length - prefix.len())),
+                )
+            })
+        };
     type Set = fn(&mut SubmitApplicationRequest, String);
     let texts: [(&str, Set, &'static str, usize); 7] = [
         ("project", |request, text| request.project = text, "p", 63),
-        ("idempotency_key", |request, text| request.idempotency_key = text, "", 128),
-        ("display_name", |request, text| request.display_name = text, "", 128),
-        ("spec.image", |request, text| request.spec.as_mut().unwrap().image = text, "", 1024),
+        (
+            "idempotency_key",
+            |request, text| request.idempotency_key = text,
+            "",
+            128,
+        ),
+        (
+            "display_name",
+            |request, text| request.display_name = text,
+            "",
+            128,
+        ),
+        (
+            "spec.image",
+            |request, text| request.spec.as_mut().unwrap().image = text,
+            "",
+            1024,
+        ),
         (
             "spec.main_application_file",
             |request, text| request.spec.as_mut().unwrap().main_application_file = text,
@@ -134,10 +160,19 @@ fn limits_hold_to_the_byte() {
             "",
             1024,
         ),
-        ("spec.queue", |request, text| request.spec.as_mut().unwrap().queue = text, "root.", 1024),
+        (
+            "spec.queue",
+            |request, text| request.spec.as_mut().unwrap().queue = text,
+            "root.",
+            1024,
+        ),
     ];
     for (field, set, prefix, length) in texts {
-        check(field, text(set, prefix, length), text(set, prefix, length + 1));
+        check(
+            field,
+            text(set, prefix, length),
+            text(set, prefix, length + 1),
+        );
     }
     let try_number = |number| faults(|request| request.try_number = number);
     check("try_number", try_number(1_000_000), try_number(1_000_001));
@@ -149,15 +184,34 @@ fn limits_hold_to_the_byte() {
         })
     };
     check("spec.arguments", arguments(1024, 1), arguments(1025, 1));
-    check("spec.arguments", arguments(1, 128 * 1024), arguments(1, 128 * 1024 + 1));
-    let settings = |count, bytes| spec_faults(|spec| spec.spark_conf = map(count, bytes, "spark.x"));
+    check(
+        "spec.arguments",
+        arguments(1, 128 * 1024),
+        arguments(1, 128 * 1024 + 1),
+    );
+    let settings =
+        |count, bytes| spec_faults(|spec| spec.spark_conf = map(count, bytes, "spark.x"));
     check("spec.spark_conf", settings(1024, 0), settings(1025, 0));
-    check("spec.spark_conf", settings(2, 256 * 1024), settings(2, 256 * 1024 + 1));
-    check("spec.spark_conf", settings(2, 256 * 1024), settings(2, 2 * 1024 * 1024));
+    check(
+        "spec.spark_conf",
+        settings(2, 256 * 1024),
+        settings(2, 256 * 1024 + 1),
+    );
+    check(
+        "spec.spark_conf",
+        settings(2, 256 * 1024),
+        settings(2, 2 * 1024 * 1024),
+    );
     let variables = |count, bytes| spec_faults(|spec| spec.environment = map(count, bytes, "V"));
     check("spec.environment", variables(256, 0), variables(257, 0));
-    check("spec.environment", variables(2, 64 * 1024), variables(2, 64 * 1024 + 1));
-    let version = |length: usize| spec_faults(|spec| spec.spark_version = format!("4.0.1-{}", "x".repeat(length - 6)));
+    check(
+        "spec.environment",
+        variables(2, 64 * 1024),
+        variables(2, 64 * 1024 + 1),
+    );
+    let version = |length: usize| {
+        spec_faults(|spec| spec.spark_version = format!("4.0.1-{}", "x".repeat(length - 6)))
+    };
     check("spec.spark_version", version(64), version(65));
 }
 
@@ -191,7 +245,10 @@ fn sizes_of_pods_hold_to_the_unit() {
             executor_faults(|executor| executor.cpu_request_millicores = past),
         );
     }
-    for (at, past) in [(512 * MIB, 511 * MIB), (1024 * 1024 * MIB, (1024 * 1024 + 1) * MIB)] {
+    for (at, past) in [
+        (512 * MIB, 511 * MIB),
+        (1024 * 1024 * MIB, (1024 * 1024 + 1) * MIB),
+    ] {
         check(
             "spec.driver.memory_bytes",
             driver_faults(|driver| driver.memory_bytes = at),
@@ -203,7 +260,11 @@ fn sizes_of_pods_hold_to_the_unit() {
             executor_faults(|executor| executor.memory_bytes = past),
         );
     }
-    for (at, past) in [(MIB, MIB + 1), (0, -MIB), (1024 * 1024 * MIB, (1024 * 1024 + 1) * MIB)] {
+    for (at, past) in [
+        (MIB, MIB + 1),
+        (0, -MIB),
+        (1024 * 1024 * MIB, (1024 * 1024 + 1) * MIB),
+    ] {
         check(
             "spec.driver.memory_overhead_bytes",
             driver_faults(|driver| driver.memory_overhead_bytes = at),
@@ -228,27 +289,63 @@ fn sizes_of_pods_hold_to_the_unit() {
 fn malformed_values_are_named() {
     let check = |found: Vec<String>, expected: &[&str]| assert_eq!(found, expected);
     check(faults(|request| request.spec = None), &["spec"]);
-    check(faults(|request| request.project = "Team_A".to_owned()), &["project"]);
-    check(faults(|request| request.idempotency_key = "ä".to_owned()), &["idempotency_key"]);
-    check(faults(|request| request.idempotency_key.clear()), &["idempotency_key"]);
-    check(faults(|request| request.display_name = "a\nb".to_owned()), &["display_name"]);
+    check(
+        faults(|request| request.project = "Team_A".to_owned()),
+        &["project"],
+    );
+    check(
+        faults(|request| request.idempotency_key = "ä".to_owned()),
+        &["idempotency_key"],
+    );
+    check(
+        faults(|request| request.idempotency_key.clear()),
+        &["idempotency_key"],
+    );
+    check(
+        faults(|request| request.display_name = "a\nb".to_owned()),
+        &["display_name"],
+    );
     check(spec_faults(|spec| spec.r#type = 0), &["spec.type"]);
     check(spec_faults(|spec| spec.r#type = 77), &["spec.type"]);
-    check(spec_faults(|spec| spec.image = "a b".to_owned()), &["spec.image"]);
-    check(spec_faults(|spec| spec.main_application_file = "report.py".to_owned()), &["spec.main_application_file"]);
-    check(spec_faults(|spec| spec.main_class = "Main".to_owned()), &["spec.main_class"]);
-    check(spec_faults(|spec| spec.r#type = ApplicationType::Java.into()), &["spec.main_class"]);
-    check(spec_faults(|spec| spec.spark_version = "latest".to_owned()), &["spec.spark_version"]);
+    check(
+        spec_faults(|spec| spec.image = "a b".to_owned()),
+        &["spec.image"],
+    );
+    check(
+        spec_faults(|spec| spec.main_application_file = "report.py".to_owned()),
+        &["spec.main_application_file"],
+    );
+    check(
+        spec_faults(|spec| spec.main_class = "Main".to_owned()),
+        &["spec.main_class"],
+    );
+    check(
+        spec_faults(|spec| spec.r#type = ApplicationType::Java.into()),
+        &["spec.main_class"],
+    );
+    check(
+        spec_faults(|spec| spec.spark_version = "latest".to_owned()),
+        &["spec.spark_version"],
+    );
     check(spec_faults(|spec| spec.driver = None), &["spec.driver"]);
     check(spec_faults(|spec| spec.executor = None), &["spec.executor"]);
-    check(spec_faults(|spec| spec.arguments = vec!["a\0b".to_owned()]), &["spec.arguments"]);
+    check(
+        spec_faults(|spec| spec.arguments = vec!["a\0b".to_owned()]),
+        &["spec.arguments"],
+    );
     let setting = |key: &str| {
         spec_faults(|spec| {
             spec.spark_conf.insert(key.to_owned(), "1".to_owned());
         })
     };
-    check(setting("spark.eventLog.dir"), &["spec.spark_conf[\"spark.eventLog.dir\"]"]);
-    check(setting("spark.executor.memory"), &["spec.spark_conf[\"spark.executor.memory\"]"]);
+    check(
+        setting("spark.eventLog.dir"),
+        &["spec.spark_conf[\"spark.eventLog.dir\"]"],
+    );
+    check(
+        setting("spark.executor.memory"),
+        &["spec.spark_conf[\"spark.executor.memory\"]"],
+    );
     check(setting("hadoop.x"), &["spec.spark_conf[\"hadoop.x\"]"]);
     check(setting("spark.a=b"), &["spec.spark_conf[\"spark.a=b\"]"]);
     let variable = spec_faults(|spec| {
@@ -265,5 +362,8 @@ fn a_missing_display_name_is_the_main_files() {
 #[test]
 fn the_stored_form_reads_back() {
     let stored = serde_json::to_string(&submission()).unwrap();
-    assert_eq!(serde_json::from_str::<Submission>(&stored).unwrap(), submission());
+    assert_eq!(
+        serde_json::from_str::<Submission>(&stored).unwrap(),
+        submission()
+    );
 }

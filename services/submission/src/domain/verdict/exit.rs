@@ -41,12 +41,16 @@ pub(super) fn disruption_of(driver: &DriverView) -> Option<Ending> {
         (_, Some(_)) | ("Evicted" | "Preempting" | "Preempted", _) => ExitCategory::Preempted,
         _ => return None,
     };
-    let why = [&driver.reason, &driver.message, driver.disruption.as_ref().unwrap_or(&String::new())]
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(": ");
+    let why = [
+        &driver.reason,
+        &driver.message,
+        driver.disruption.as_ref().unwrap_or(&String::new()),
+    ]
+    .into_iter()
+    .filter(|text| !text.is_empty())
+    .cloned()
+    .collect::<Vec<_>>()
+    .join(": ");
     Some(Ending {
         category,
         message: why,
@@ -98,7 +102,9 @@ fn of_container(
     }
     let exception = exception_line(log).or_else(|| exception_line(termination_message));
     let out_of_memory = reason == "OOMKilled"
-        || exception.as_ref().is_some_and(|line| line.starts_with("java.lang.OutOfMemoryError"));
+        || exception
+            .as_ref()
+            .is_some_and(|line| line.starts_with("java.lang.OutOfMemoryError"));
     if out_of_memory {
         let message = exception.unwrap_or_else(|| "the driver exceeded its memory".to_owned());
         return Ending {

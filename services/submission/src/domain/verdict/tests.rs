@@ -71,8 +71,14 @@ fn exit(application: &str, log: &str, rejection: Option<&str>) -> Exit {
         _ => "ended",
     };
     let observation = recorded(case, application);
-    assert_eq!(verdict_of(&observation).verdict, Verdict::Ended, "{application}");
-    let rejection = rejection.map(|message| Rejection { message: message.to_owned() });
+    assert_eq!(
+        verdict_of(&observation).verdict,
+        Verdict::Ended,
+        "{application}"
+    );
+    let rejection = rejection.map(|message| Rejection {
+        message: message.to_owned(),
+    });
     exit_of(&observation, log, rejection.as_ref())
 }
 
@@ -80,20 +86,70 @@ fn exit(application: &str, log: &str, rejection: Option<&str>) -> Exit {
 fn recorded_ends_are_told_apart() {
     let traceback = "Traceback (most recent call last):\n  File \"x.py\", line 1\nValueError: no\n";
     for (application, log, rejection, category, exit_code, message) in [
-        ("ok-1", "", None, ExitCategory::Success, Some(0), "the driver ended with exit code 0"),
-        ("fail-1", traceback, None, ExitCategory::UserError, Some(1), "ValueError: no"),
-        ("fail-1", "", None, ExitCategory::UserError, Some(1), "the driver ended with exit code 1"),
-        ("oomdrv-1", "", None, ExitCategory::UserError, Some(7), "the driver ended with exit code 7"),
         (
-            "bigexec-1", "", Some("larger than max queue allocation"),
-            ExitCategory::Quota, None, "larger than max queue allocation",
+            "ok-1",
+            "",
+            None,
+            ExitCategory::Success,
+            Some(0),
+            "the driver ended with exit code 0",
         ),
         (
-            "badqueue-1", "", None,
-            ExitCategory::Quota, None, "failed to place application spark-a48e1d669e0a4612ace45722bb0d8c1f",
+            "fail-1",
+            traceback,
+            None,
+            ExitCategory::UserError,
+            Some(1),
+            "ValueError: no",
         ),
-        ("kill-1", "", None, ExitCategory::Deleted, None, "driver pod not found"),
-        ("evict-1", "", None, ExitCategory::Deleted, Some(143), "the driver's pod was deleted"),
+        (
+            "fail-1",
+            "",
+            None,
+            ExitCategory::UserError,
+            Some(1),
+            "the driver ended with exit code 1",
+        ),
+        (
+            "oomdrv-1",
+            "",
+            None,
+            ExitCategory::UserError,
+            Some(7),
+            "the driver ended with exit code 7",
+        ),
+        (
+            "bigexec-1",
+            "",
+            Some("larger than max queue allocation"),
+            ExitCategory::Quota,
+            None,
+            "larger than max queue allocation",
+        ),
+        (
+            "badqueue-1",
+            "",
+            None,
+            ExitCategory::Quota,
+            None,
+            "failed to place application spark-a48e1d669e0a4612ace45722bb0d8c1f",
+        ),
+        (
+            "kill-1",
+            "",
+            None,
+            ExitCategory::Deleted,
+            None,
+            "driver pod not found",
+        ),
+        (
+            "evict-1",
+            "",
+            None,
+            ExitCategory::Deleted,
+            Some(143),
+            "the driver's pod was deleted",
+        ),
     ] {
         let found = exit(application, log, rejection);
         assert_eq!(found.category, category, "{application}");
@@ -106,19 +162,33 @@ fn recorded_ends_are_told_apart() {
 fn a_recorded_start_is_noted_with_sparks_id() {
     let waiting = verdict_of(&recorded("driver pod just created", "ok-1"));
     assert_eq!(waiting.verdict, Verdict::Wait);
-    assert!(!waiting.happenings.iter().any(|one| matches!(one, Happening::DriverStarted { .. })));
+    assert!(
+        !waiting
+            .happenings
+            .iter()
+            .any(|one| matches!(one, Happening::DriverStarted { .. }))
+    );
 
     let running = verdict_of(&recorded("driver runs", "ok-1"));
     assert_eq!(running.verdict, Verdict::Wait);
     let start_time = "2026-11-21T01:23:11Z".parse().unwrap();
-    assert!(running.happenings.contains(&Happening::DriverStarted { start_time }));
+    assert!(
+        running
+            .happenings
+            .contains(&Happening::DriverStarted { start_time })
+    );
     let spark_application_id = "spark-1d79d95d93264e2dbf25971fbe103b14".to_owned();
-    assert!(running.happenings.contains(&Happening::DriverSeen { spark_application_id }));
+    assert!(running.happenings.contains(&Happening::DriverSeen {
+        spark_application_id
+    }));
 }
 
 #[test]
 fn a_driver_that_outlives_its_object_is_stopped_first() {
-    let finding = verdict_of(&recorded("application deleted, driver still runs", "evict-1"));
+    let finding = verdict_of(&recorded(
+        "application deleted, driver still runs",
+        "evict-1",
+    ));
     assert_eq!(finding.verdict, Verdict::Stop);
     let ending = finding.happenings.iter().find_map(|one| match one {
         Happening::Ending(ending) => Some(ending.category),
@@ -155,9 +225,15 @@ fn the_operators_word_counts_only_without_a_driver() {
         "phase": "Running",
         "containerStatuses": [{ "name": labels::DRIVER_CONTAINER, "state": { "running": {} } }],
     });
-    let with_driver = Observation { object: object(&failed, None), driver: pod(&running) };
+    let with_driver = Observation {
+        object: object(&failed, None),
+        driver: pod(&running),
+    };
     assert_eq!(verdict_of(&with_driver).verdict, Verdict::Wait);
-    let without = Observation { object: object(&failed, None), driver: None };
+    let without = Observation {
+        object: object(&failed, None),
+        driver: None,
+    };
     assert_eq!(verdict_of(&without).verdict, Verdict::Ended);
 }
 
@@ -167,7 +243,10 @@ fn a_deleted_object_waits_for_a_driver_that_may_still_appear() {
         ("2026-11-21T01:59:31Z", Verdict::Stop),
         ("2026-11-21T01:59:30Z", Verdict::Ended),
     ] {
-        let observation = Observation { object: object(&json!({}), Some(deleted)), driver: None };
+        let observation = Observation {
+            object: object(&json!({}), Some(deleted)),
+            driver: None,
+        };
         assert_eq!(verdict_of(&observation).verdict, verdict, "{deleted}");
     }
 }
@@ -183,7 +262,10 @@ fn nothing_at_all_means_nothing_before_the_uid_is_known() {
 
 #[test]
 fn another_object_under_the_name_is_not_the_attempts() {
-    let observation = Observation { object: object(&json!({}), None), driver: None };
+    let observation = Observation {
+        object: object(&json!({}), None),
+        driver: None,
+    };
     let finding = judge(&attempt(Some("uid-2")), &observation, patience(), now());
     assert_eq!(finding.verdict, Verdict::Ended);
 }
@@ -192,7 +274,9 @@ fn another_object_under_the_name_is_not_the_attempts() {
 fn an_image_that_cannot_be_pulled_ends_the_attempt_after_a_while() {
     let waiting = |reason: &str| {
         let state = json!({ "waiting": { "reason": reason, "message": "no such image" } });
-        pod(&json!({ "phase": "Pending", "containerStatuses": [{ "name": labels::DRIVER_CONTAINER, "state": state }] }))
+        pod(
+            &json!({ "phase": "Pending", "containerStatuses": [{ "name": labels::DRIVER_CONTAINER, "state": state }] }),
+        )
     };
     for (reason, seconds, verdict) in [
         ("ContainerCreating", 1, Verdict::Wait),
@@ -200,8 +284,14 @@ fn an_image_that_cannot_be_pulled_ends_the_attempt_after_a_while() {
         ("ImagePullBackOff", 300, Verdict::Wait),
         ("ImagePullBackOff", 120, Verdict::Stop),
     ] {
-        let observation = Observation { object: object(&json!({}), None), driver: waiting(reason) };
-        let patience = Patience { image_pull: SignedDuration::from_secs(seconds), ..patience() };
+        let observation = Observation {
+            object: object(&json!({}), None),
+            driver: waiting(reason),
+        };
+        let patience = Patience {
+            image_pull: SignedDuration::from_secs(seconds),
+            ..patience()
+        };
         let finding = judge(&attempt(None), &observation, patience, now());
         assert_eq!(finding.verdict, verdict, "{reason} {seconds}");
     }
@@ -210,28 +300,56 @@ fn an_image_that_cannot_be_pulled_ends_the_attempt_after_a_while() {
 #[test]
 fn ends_by_others_have_their_own_categories() {
     let check = |status: Value, log: &str, category: ExitCategory| {
-        let observation = Observation { object: object(&json!({}), None), driver: pod(&status) };
-        assert_eq!(exit_of(&observation, log, None).category, category, "{status}");
+        let observation = Observation {
+            object: object(&json!({}), None),
+            driver: pod(&status),
+        };
+        assert_eq!(
+            exit_of(&observation, log, None).category,
+            category,
+            "{status}"
+        );
     };
-    check(terminated(137, "OOMKilled"), "", ExitCategory::DriverOutOfMemory);
+    check(
+        terminated(137, "OOMKilled"),
+        "",
+        ExitCategory::DriverOutOfMemory,
+    );
     check(
         terminated(1, "Error"),
         "Exception in thread \"main\" java.lang.OutOfMemoryError: Java heap space\n",
         ExitCategory::DriverOutOfMemory,
     );
     check(terminated(137, "Error"), "", ExitCategory::Unknown);
-    check(terminated(137, "ContainerStatusUnknown"), "", ExitCategory::NodeLost);
-    check(json!({ "phase": "Failed", "reason": "Evicted", "message": "disk" }), "", ExitCategory::Preempted);
-    check(json!({ "phase": "Failed", "reason": "NodeLost" }), "", ExitCategory::NodeLost);
+    check(
+        terminated(137, "ContainerStatusUnknown"),
+        "",
+        ExitCategory::NodeLost,
+    );
+    check(
+        json!({ "phase": "Failed", "reason": "Evicted", "message": "disk" }),
+        "",
+        ExitCategory::Preempted,
+    );
+    check(
+        json!({ "phase": "Failed", "reason": "NodeLost" }),
+        "",
+        ExitCategory::NodeLost,
+    );
     let mut preempted = terminated(143, "Error");
-    preempted["conditions"] =
-        json!([{ "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler" }]);
+    preempted["conditions"] = json!([{ "type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler" }]);
     check(preempted, "", ExitCategory::Preempted);
 }
 
 #[test]
 fn a_failed_submission_is_a_refused_launch() {
     let status = json!({ "applicationState": { "state": "FAILED", "errorMessage": "failed to run spark-submit: exit status 1" } });
-    let observation = Observation { object: object(&status, None), driver: None };
-    assert_eq!(exit_of(&observation, "", None).category, ExitCategory::LaunchRefused);
+    let observation = Observation {
+        object: object(&status, None),
+        driver: None,
+    };
+    assert_eq!(
+        exit_of(&observation, "", None).category,
+        ExitCategory::LaunchRefused
+    );
 }

@@ -92,14 +92,18 @@ pub(super) async fn changes(
          AND ($2 = '' OR application_id = $2) AND ($3 = '' OR project = $3) \
          ORDER BY sequence LIMIT {limit}"
     );
-    let application_id = filter.application_id.map_or_else(String::new, |id| id.to_string());
+    let application_id = filter
+        .application_id
+        .map_or_else(String::new, |id| id.to_string());
     let project = filter.project.clone().unwrap_or_default();
     store
         .database
         .read("read_changes", async |mut tx| {
             let sequence = "SELECT last_sequence, pruned_through FROM event_sequence WHERE id = 1";
-            let row =
-                sqlx::query(sequence).fetch_one(&mut *tx).await.map_err(moka_db::Error::from)?;
+            let row = sqlx::query(sequence)
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
             let last = rows::get(&row, "last_sequence")?;
             let pruned_through = rows::get(&row, "pruned_through")?;
             let rows = sqlx::query(AssertSqlSafe(sql.clone()))

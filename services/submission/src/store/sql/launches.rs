@@ -26,29 +26,34 @@ pub(super) async fn lease(
     );
     store
         .database
-        .transaction_at(Isolation::ReadCommitted, "lease_launches", async |mut tx| {
-            let rows = sqlx::query(AssertSqlSafe(sql.clone()))
-                .bind(holder)
-                .bind(until)
-                .bind(now)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            let leased: BTreeMap<ApplicationId, u32> = rows
-                .iter()
-                .map(|row| {
-                    let failures = rows::number(row, "launch_failures")?;
-                    Ok((rows::parse(row, "application_id")?, failures))
-                })
-                .collect::<Result<_>>()?;
-            let ids: Vec<_> = leased.keys().copied().collect();
-            let found = read::by_ids(&mut tx, &ids).await?;
-            let launchable = |application: crate::domain::application::Application| Launchable {
-                failures: leased.get(&application.id).copied().unwrap_or_default(),
-                application,
-            };
-            Ok(found.into_iter().map(launchable).collect())
-        })
+        .transaction_at(
+            Isolation::ReadCommitted,
+            "lease_launches",
+            async |mut tx| {
+                let rows = sqlx::query(AssertSqlSafe(sql.clone()))
+                    .bind(holder)
+                    .bind(until)
+                    .bind(now)
+                    .fetch_all(&mut *tx)
+                    .await
+                    .map_err(moka_db::Error::from)?;
+                let leased: BTreeMap<ApplicationId, u32> = rows
+                    .iter()
+                    .map(|row| {
+                        let failures = rows::number(row, "launch_failures")?;
+                        Ok((rows::parse(row, "application_id")?, failures))
+                    })
+                    .collect::<Result<_>>()?;
+                let ids: Vec<_> = leased.keys().copied().collect();
+                let found = read::by_ids(&mut tx, &ids).await?;
+                let launchable =
+                    |application: crate::domain::application::Application| Launchable {
+                        failures: leased.get(&application.id).copied().unwrap_or_default(),
+                        application,
+                    };
+                Ok(found.into_iter().map(launchable).collect())
+            },
+        )
         .await
 }
 
@@ -61,18 +66,22 @@ pub(super) async fn postpone(
     let not_before = store.after(pause);
     store
         .database
-        .transaction_at(Isolation::ReadCommitted, "postpone_launch", async |mut tx| {
-            let sql = "UPDATE applications SET launch_holder = NULL, launch_not_before = $3, \
+        .transaction_at(
+            Isolation::ReadCommitted,
+            "postpone_launch",
+            async |mut tx| {
+                let sql = "UPDATE applications SET launch_holder = NULL, launch_not_before = $3, \
                        launch_failures = launch_failures + 1 \
                        WHERE application_id = $1 AND launch_holder = $2";
-            sqlx::query(sql)
-                .bind(id.to_string())
-                .bind(holder)
-                .bind(not_before)
-                .execute(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            Ok(())
-        })
+                sqlx::query(sql)
+                    .bind(id.to_string())
+                    .bind(holder)
+                    .bind(not_before)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(moka_db::Error::from)?;
+                Ok(())
+            },
+        )
         .await
 }

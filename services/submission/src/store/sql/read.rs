@@ -28,10 +28,7 @@ pub(super) async fn by_id(tx: &mut Connection, id: ApplicationId) -> Result<Opti
 }
 
 /// Applications by their ids, in the order of the ids.
-pub(super) async fn by_ids(
-    tx: &mut Connection,
-    ids: &[ApplicationId],
-) -> Result<Vec<Application>> {
+pub(super) async fn by_ids(tx: &mut Connection, ids: &[ApplicationId]) -> Result<Vec<Application>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -44,7 +41,10 @@ pub(super) async fn by_ids(
     for id in ids {
         query = query.bind(id.to_string());
     }
-    let rows = query.fetch_all(&mut *tx).await.map_err(moka_db::Error::from)?;
+    let rows = query
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(moka_db::Error::from)?;
     rows::applications(tx, rows).await
 }
 
@@ -59,7 +59,13 @@ pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Appl
     let mut values = Vec::new();
     for (column, wanted) in [
         ("project", projects.clone()),
-        ("state", states.iter().map(|state| state.as_str().to_owned()).collect()),
+        (
+            "state",
+            states
+                .iter()
+                .map(|state| state.as_str().to_owned())
+                .collect(),
+        ),
     ] {
         if !wanted.is_empty() {
             let placeholders = placeholders(values.len() + 1, wanted.len());
@@ -82,7 +88,10 @@ pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Appl
             for value in &values {
                 query = query.bind(value.clone());
             }
-            let rows = query.fetch_all(&mut *tx).await.map_err(moka_db::Error::from)?;
+            let rows = query
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
             rows::applications(&mut tx, rows).await
         })
         .await
@@ -111,7 +120,9 @@ pub(super) async fn live_in(store: &SqlStore, cluster: &str) -> Result<Vec<Appli
         })
         .await?;
     let there = |application: &Application| {
-        application.attempt().is_some_and(|attempt| attempt.placement.cluster == cluster)
+        application
+            .attempt()
+            .is_some_and(|attempt| attempt.placement.cluster == cluster)
     };
     found.retain(there);
     Ok(found)
@@ -124,8 +135,10 @@ pub(super) async fn live_counts(store: &SqlStore) -> Result<BTreeMap<Application
             let sql = "SELECT state, count(*) AS count FROM applications WHERE state IN ('QUEUED', \
                        'LAUNCHING', 'SUBMITTED', 'RUNNING', 'CANCELLING', 'RETRY_WAIT') \
                        GROUP BY state";
-            let rows =
-                sqlx::query(sql).fetch_all(&mut *tx).await.map_err(moka_db::Error::from)?;
+            let rows = sqlx::query(sql)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
             rows.iter()
                 .map(|row| Ok((rows::parse(row, "state")?, rows::get(row, "count")?)))
                 .collect()

@@ -149,7 +149,11 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
         .bind(create_time.as_microsecond())
         .bind(start_time.map(|time| time.as_microsecond()))
         .bind(end_time.map(|time| time.as_microsecond()))
-        .bind(ending.as_ref().map(|ending| ending.category.as_str().to_owned()))
+        .bind(
+            ending
+                .as_ref()
+                .map(|ending| ending.category.as_str().to_owned()),
+        )
         .bind(ending.as_ref().map(|ending| ending.message.clone()))
         .bind(exit.as_ref().map(|exit| exit.category.as_str().to_owned()))
         .bind(exit.as_ref().and_then(|exit| exit.exit_code.map(i64::from)))
@@ -165,6 +169,10 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
 async fn begin_clean_up(tx: &mut Connection, id: ApplicationId) -> Result<()> {
     let sql = "UPDATE attempts SET clean_up = CASE cluster WHEN '' THEN 'DONE' ELSE 'RELEASE' END \
                WHERE application_id = $1 AND clean_up = 'LIVE'";
-    sqlx::query(sql).bind(id.to_string()).execute(tx).await.map_err(moka_db::Error::from)?;
+    sqlx::query(sql)
+        .bind(id.to_string())
+        .execute(tx)
+        .await
+        .map_err(moka_db::Error::from)?;
     Ok(())
 }

@@ -40,9 +40,8 @@ pub(super) async fn applications(
         return Ok(found);
     }
     let placeholders = placeholders(1, found.len());
-    let sql = format!(
-        "SELECT * FROM attempts WHERE application_id IN ({placeholders}) ORDER BY number"
-    );
+    let sql =
+        format!("SELECT * FROM attempts WHERE application_id IN ({placeholders}) ORDER BY number");
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for application in &found {
         query = query.bind(application.id.to_string());
@@ -50,7 +49,10 @@ pub(super) async fn applications(
     let rows = query.fetch_all(tx).await.map_err(moka_db::Error::from)?;
     let mut attempts = BTreeMap::<ApplicationId, Vec<Attempt>>::new();
     for row in &rows {
-        attempts.entry(parse(row, "application_id")?).or_default().push(attempt(row)?);
+        attempts
+            .entry(parse(row, "application_id")?)
+            .or_default()
+            .push(attempt(row)?);
     }
     for application in &mut found {
         application.attempts = attempts.remove(&application.id).unwrap_or_default();
@@ -136,7 +138,8 @@ where
     T: FromStr<Err: std::fmt::Display>,
 {
     let text: String = get(row, column)?;
-    text.parse().map_err(|error: T::Err| corrupt(column, &error))
+    text.parse()
+        .map_err(|error: T::Err| corrupt(column, &error))
 }
 
 fn parse_some<T>(row: &AnyRow, column: &'static str) -> Result<Option<T>>
@@ -144,7 +147,11 @@ where
     T: FromStr<Err: std::fmt::Display>,
 {
     let text: Option<String> = get(row, column)?;
-    text.map(|text| text.parse().map_err(|error: T::Err| corrupt(column, &error))).transpose()
+    text.map(|text| {
+        text.parse()
+            .map_err(|error: T::Err| corrupt(column, &error))
+    })
+    .transpose()
 }
 
 /// A count.

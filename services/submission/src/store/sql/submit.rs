@@ -26,8 +26,14 @@ pub(super) async fn submit(
         .transaction_at(Isolation::ReadCommitted, "submit", async |mut tx| {
             // Submissions follow one another: two tries of one key that come at the same time
             // must see each other.
-            let lock = for_update(kind, "SELECT last_sequence FROM event_sequence WHERE id = 1");
-            sqlx::query(lock).fetch_one(&mut *tx).await.map_err(moka_db::Error::from)?;
+            let lock = for_update(
+                kind,
+                "SELECT last_sequence FROM event_sequence WHERE id = 1",
+            );
+            sqlx::query(lock)
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
             let siblings = siblings(&mut tx, submission).await?;
             let predecessor = match tries::decide(&siblings, submission.try_number) {
                 Decision::New { predecessor } => predecessor,
