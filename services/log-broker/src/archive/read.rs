@@ -181,7 +181,9 @@ impl StreamIndex {
                     .is_some_and(|time| time < place.time)
                     && self.starts_whole(*index)
             }
-            (Step::Segment(segment), Cursor::Offset(offset)) => segment.start_bytes <= offset,
+            (Step::Segment(segment), Cursor::Offset(offset)) => {
+                segment.start_bytes <= offset && self.starts_whole(*index)
+            }
             _ => false,
         };
         (0..steps.len()).rev().find(is_start).unwrap_or(0)
@@ -202,7 +204,7 @@ impl StreamIndex {
             }
             let starts_anew = segment.maximum_time_before < run.first_time;
             let is_start =
-                self.kind() == StreamKind::EventLog || (starts_anew && self.starts_whole(index));
+                (self.kind() == StreamKind::EventLog || starts_anew) && self.starts_whole(index);
             if counted >= line_count as u64 && is_start {
                 return index;
             }
@@ -233,41 +235,69 @@ impl StreamIndex {
 struct StepLines {
     kind: StreamKind,
     joiner: LineJoiner,
+    /// The beginning of a line whose rest the next segment has.
+    begun: Vec<u8>,
+    position_bytes: u64,
 }
 
 impl StepLines {
     fn new(kind: StreamKind, maximum_time_before: Option<Timestamp>) -> Self {
+        let joiner = LineJoiner::after(maximum_time_before);
         Self {
             kind,
-            joiner: LineJoiner::after(maximum_time_before),
+            joiner,
+            begun: Vec::new(),
+            position_bytes: 0,
         }
     }
 
     fn push(&mut self, segment: &Segment, bytes: &[u8]) -> Vec<(Line, Cursor)> {
-        let mut offset_bytes = segment.start_bytes;
         let mut lines = Vec::new();
+        if segment.start_bytes != self.position_bytes {
+            // Another generation: what was begun in the former one does not go on.
+            lines.extend(self.end_begun());
+        }
+        self.position_bytes = segment.start_bytes;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            offset_bytes += line.len() as u64;
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            match self.kind {
-                StreamKind::Container => {
-                    lines.extend(self.joiner.push(line).into_iter().map(placed));
+            self.position_bytes += line.len() as u64;
+            match line.strip_suffix(b"\n") {
+                Some(line) if self.begun.is_empty() => lines.extend(self.line(line)),
+                Some(rest) => {
+                    self.begun.extend_from_slice(rest);
+                    lines.extend(self.end_begun());
                 }
-                StreamKind::EventLog => {
-                    let line = Line {
-                        text: line.to_vec(),
-                        time: None,
-                        output: None,
-                    };
-                    lines.push((line, Cursor::Offset(offset_bytes)));
-                }
+                None => self.begun.extend_from_slice(line),
             }
         }
         lines
     }
 
+    /// What was begun and does not go on.
     fn finish(&mut self) -> Vec<(Line, Cursor)> {
-        self.joiner.finish().into_iter().map(placed).collect()
+        let mut lines = self.end_begun();
+        lines.extend(self.joiner.finish().into_iter().map(placed));
+        lines
+    }
+
+    fn end_begun(&mut self) -> Vec<(Line, Cursor)> {
+        match std::mem::take(&mut self.begun) {
+            begun if begun.is_empty() => Vec::new(),
+            begun => self.line(&begun),
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Vec<(Line, Cursor)> {
+        match self.kind {
+            StreamKind::Container => self.joiner.push(line).into_iter().map(placed).collect(),
+            StreamKind::EventLog => {
+                let line = Line {
+                    text: line.to_vec(),
+                    time: None,
+                    output: None,
+                };
+                vec![(line, Cursor::Offset(self.position_bytes))]
+            }
+        }
     }
 }
 

@@ -46,6 +46,9 @@ pub struct RawRecord<'a> {
     pub generation: Option<Generation>,
     /// The line without its newline.
     pub line: Cow<'a, [u8]>,
+    /// Whether no newline follows it in the file: the file ended, or the line goes on in the next
+    /// record.
+    pub torn: bool,
 }
 
 /// The bytes are no record.
@@ -73,6 +76,8 @@ struct Wire<'a> {
     log: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     log_base64: Option<Cow<'a, str>>,
+    #[serde(default)]
+    torn: bool,
 }
 
 impl<'a> RawRecord<'a> {
@@ -94,6 +99,7 @@ impl<'a> RawRecord<'a> {
             offset_bytes: wire.offset,
             generation: wire.generation.and_then(|text| text.parse().ok()),
             line,
+            torn: wire.torn,
         })
     }
 }

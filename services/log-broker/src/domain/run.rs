@@ -32,7 +32,7 @@ pub struct Run {
     pub generation: Option<Generation>,
     /// Offset of the first line.
     pub start_bytes: u64,
-    /// Offset after the last line's newline.
+    /// Offset after the last line's newline, or after the last line when it is torn.
     pub end_bytes: u64,
     /// Lines that end a line of the container, or all lines when they are no CRI lines.
     pub whole_line_count: u64,
@@ -40,7 +40,7 @@ pub struct Run {
     pub first_time: Option<Timestamp>,
     /// Highest time of a line.
     pub maximum_time: Option<Timestamp>,
-    /// Whether the last line of one of the outputs goes on.
+    /// Whether the last line of one of the outputs goes on, or the last line is torn.
     pub ends_partial: bool,
     /// Some of the lines, the first always.
     pub marks: Vec<Mark>,
@@ -187,8 +187,8 @@ impl Open {
         if let Some(line) = cri {
             self.partial_outputs[line.output as usize] = line.partial;
         }
-        run.ends_partial = self.partial_outputs.contains(&true);
-        run.whole_line_count += u64::from(cri.is_none_or(|line| !line.partial));
+        run.ends_partial = record.torn || self.partial_outputs.contains(&true);
+        run.whole_line_count += u64::from(!record.torn && cri.is_none_or(|line| !line.partial));
         if self.line_count.is_multiple_of(self.marks_every) {
             let hash = hash_of(&record.line);
             run.marks.push(Mark {
@@ -207,8 +207,11 @@ impl Open {
         }
         self.line_count += 1;
         bytes.extend_from_slice(&record.line);
-        bytes.push(b'\n');
-        run.end_bytes += record.line.len() as u64 + 1;
+        run.end_bytes += record.line.len() as u64;
+        if !record.torn {
+            bytes.push(b'\n');
+            run.end_bytes += 1;
+        }
     }
 
     fn close(self) -> Piece {
@@ -264,6 +267,21 @@ mod tests {
     fn carriage_return_that_the_shipper_took_is_put_back() {
         let object = object(&[("/a", 0, "one"), ("/a", 5, "two"), ("/a", 10, "x")]);
         assert_eq!(ranges(&object), [(0, 12, "one\r\ntwo\r\nx\n")]);
+    }
+
+    #[test]
+    fn torn_line_goes_on_or_ends_the_file() {
+        let json = |offset: u64, log: &str, torn: bool| serde_json::json!({"path": "/a", "offset": offset, "log": log, "generation": "1-2", "torn": torn});
+        let lines = [
+            json(0, "lo", true),
+            json(2, "ng", false),
+            json(5, "end", true),
+        ];
+        let text = lines.map(|line| line.to_string()).join("\n");
+        let object = RawObject::parse(text.as_bytes());
+        assert_eq!(ranges(&object), [(0, 8, "long\nend")]);
+        let run = &object.pieces[0].run;
+        assert_eq!((run.whole_line_count, run.ends_partial), (1, true));
     }
 
     #[test]

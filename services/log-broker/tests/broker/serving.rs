@@ -235,6 +235,41 @@ async fn beginning_that_was_rotated_away_is_truncated() {
 }
 
 #[tokio::test]
+async fn line_that_travels_in_pieces_is_one_line() {
+    let world = World::new();
+    let record = |offset: u64, log: &str, torn: bool| {
+        let record = serde_json::json!({
+            "path": PATH, "offset": offset, "log": log, "generation": "7-9", "torn": torn,
+        });
+        format!("{record}\n").into_bytes()
+    };
+    let head = "2026-11-21T02:00:00Z stdout F long ";
+    world.ship("b", record(0, head, true)).await;
+    let end = [
+        record(head.len() as u64, "line", false),
+        record(
+            head.len() as u64 + 5,
+            "2026-11-21T02:00:01Z stdout F torn",
+            true,
+        ),
+    ];
+    world.ship("a", end.concat()).await;
+    world.applications.set(Some(world.store.now()));
+    let serving = world.serving();
+    let target = driver_target(&serving).await;
+    // While the stream may grow, a line without its end waits.
+    let answer = serving.read(&target, Cursor::Begin, LIMITS).await.unwrap();
+    assert_eq!(texts(&answer), ["long line"]);
+    world.store.wait(20);
+    let answer = serving.read(&target, answer.next, LIMITS).await.unwrap();
+    assert_eq!(texts(&answer), ["torn"]);
+    assert_eq!(
+        (answer.finished, answer.completeness.verdict),
+        (true, Verdict::Complete)
+    );
+}
+
+#[tokio::test]
 async fn follower_of_an_ending_attempt_gets_all_lines_and_ends() {
     let mut random = Random(9);
     let world = World::new();
