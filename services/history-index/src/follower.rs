@@ -6,9 +6,9 @@ use moka_core::ErrorReason;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    client::{Submission, Watch, WatchError},
     metrics::Metrics,
     store::Store,
-    submission::{Submission, Watch, WatchError},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

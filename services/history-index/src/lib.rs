@@ -5,6 +5,7 @@
 #![warn(missing_docs, clippy::future_not_send)]
 
 pub mod api;
+pub mod client;
 pub mod config;
 pub mod domain;
 pub mod error;
@@ -12,7 +13,6 @@ pub mod follower;
 pub mod indexer;
 pub mod metrics;
 pub mod store;
-pub mod submission;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -20,17 +20,17 @@ use anyhow::Context;
 use moka_db::{DatabaseMetrics, PoolOptions};
 use moka_process::{Exit, ProcessContext, ServiceInfo};
 use moka_proto::history::v1::history_service_server::HistoryServiceServer;
-use moka_rpc::{ClientOptions, Server, ServerOptions, client};
+use moka_rpc::{ClientOptions, Server, ServerOptions, client::connect};
 use tokio::net::TcpListener;
 
 pub use self::config::Config;
 use self::{
     api::{HistoryApi, rest},
+    client::Submission,
     follower::Follower,
     indexer::Indexer,
     metrics::Metrics,
     store::Store,
-    submission::Submission,
 };
 
 /// What the binary says of itself.
@@ -64,7 +64,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         user_agent: format!("moka-history-index/{}", SERVICE.version),
         ..ClientOptions::default()
     };
-    let channel = client::connect(&submission_url, &client_options).context(Exit::Configuration)?;
+    let channel = connect(&submission_url, &client_options).context(Exit::Configuration)?;
     let metrics = context.metrics(Metrics::register);
     let store = open_store(&context, &database_url).await?;
     let objects = moka_objects::open(&objects_url)

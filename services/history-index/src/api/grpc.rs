@@ -79,7 +79,11 @@ impl HistoryApi {
         let after = page.after.as_deref().map(parse_key).transpose()?;
         let record =
             lookup::find(&self.store, &request.application_id, request.attempt_number).await?;
-        let found = self.store.list_jobs(record.key, after, page.size).await?;
+        let found = self
+            .store
+            .list_jobs(record.key, after, page.size)
+            .await
+            .map_err(lookup::failed)?;
         let last = found.items.last().filter(|_| found.goes_on);
         Ok(ListJobsResponse {
             next_page_token: last
@@ -109,7 +113,11 @@ impl HistoryApi {
         };
         let record =
             lookup::find(&self.store, &request.application_id, request.attempt_number).await?;
-        let found = self.store.list_stages(record.key, after, page.size).await?;
+        let found = self
+            .store
+            .list_stages(record.key, after, page.size)
+            .await
+            .map_err(lookup::failed)?;
         let last = found.items.last().filter(|_| found.goes_on);
         Ok(ListStagesResponse {
             next_page_token: last
@@ -138,7 +146,8 @@ impl HistoryApi {
         let found = self
             .store
             .list_executors(record.key, page.after.as_deref(), page.size)
-            .await?;
+            .await
+            .map_err(lookup::failed)?;
         let last = found.items.last().filter(|_| found.goes_on);
         let next_page_token = last.map(|executor| page.token_after(&executor.id));
         let now = self.clock.now();

@@ -23,10 +23,7 @@ pub(super) async fn find(
     let found = store
         .find_attempt(application_id, number)
         .await
-        .map_err(|error| {
-            tracing::warn!(error = %error, "looking up an application failed");
-            PublicError::from(error)
-        })?;
+        .map_err(failed)?;
     let Some(record) = found else {
         let message = match number {
             0 => format!("no application {application_id} is known"),
@@ -64,4 +61,11 @@ fn absence(record: &AttemptRecord) -> String {
             format!("the event log of {attempt} does not tell of the application's start")
         }
     }
+}
+
+/// What a caller is told of a failing catalogue; the log is told the rest.
+pub(super) fn failed(error: moka_db::Error) -> PublicError {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    tracing::warn!(%error, cause, "reading the catalogue failed");
+    error.into()
 }

@@ -30,6 +30,8 @@ pub(super) struct EventLog {
     last_updated: Option<SparkTime>,
     has_gap: bool,
     is_finished: bool,
+    /// What was read before is not this log any more, and nobody was told yet.
+    is_rebuilding: bool,
 }
 
 /// How far a log was read.
@@ -115,9 +117,9 @@ impl EventLog {
         if let Some(codec) = layout.unsupported_codec() {
             return Ok(Reading::refused(format!("codec {codec} is not supported")));
         }
-        let was_rebuilt = self.has_changed(&directory, &found);
-        if was_rebuilt {
+        if self.has_changed(&directory, &found) {
             self.reader = LogReader::default();
+            self.is_rebuilding = true;
         }
         let mut allowance = TURN_BYTES;
         let last = layout.chunks.len() - 1;
@@ -132,7 +134,7 @@ impl EventLog {
             if !is_whole {
                 return Ok(Reading {
                     has_more: true,
-                    was_rebuilt,
+                    was_rebuilt: std::mem::take(&mut self.is_rebuilding),
                     ..Reading::of(LogState::Indexing)
                 });
             }
@@ -148,7 +150,7 @@ impl EventLog {
             LogState::Indexing
         };
         Ok(Reading {
-            was_rebuilt,
+            was_rebuilt: std::mem::take(&mut self.is_rebuilding),
             ..Reading::of(state)
         })
     }

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use moka_history_index::store::LogState;
-use moka_objects::{FailingStore, FaultRates, Operation};
+use moka_objects::{FailingStore, Fault, FaultRates, Operation};
 
-use super::{corpus::Corpus, world::World};
+use super::{
+    corpus::Corpus,
+    world::{World, application_id},
+};
 
 const COMPLETED: &str = "local-1795176544715";
 
@@ -70,10 +73,7 @@ async fn two_indexers_side_by_side_agree() {
     world.start_follower();
     let failing = Arc::new(FailingStore::scripted(Arc::clone(&world.objects)));
     for _ in 0..5 {
-        failing.next(
-            Operation::GetRange,
-            moka_objects::Fault::Slow(Duration::from_millis(30)),
-        );
+        failing.next(Operation::GetRange, Fault::Slow(Duration::from_millis(30)));
     }
     let slow = world.start_indexer(Arc::clone(&failing) as _);
     let fast = world.start_indexer(Arc::clone(&world.objects));
@@ -82,4 +82,46 @@ async fn two_indexers_side_by_side_agree() {
     matches_the_history_server(&world, &corpus).await;
     slow.abort();
     fast.abort();
+}
+
+#[tokio::test]
+async fn a_new_log_replaces_the_old_one_even_when_its_first_reading_fails() {
+    let mut world = World::new().await;
+    let failing = Arc::new(FailingStore::scripted(Arc::clone(&world.objects)));
+    world.start_follower();
+    let indexer = world.start_indexer(Arc::clone(&failing) as _);
+    let id = application_id(1);
+    world.submission.tell(&id, "local-1795176449340", false);
+    let files = Corpus::unpack().log_files();
+    let (name, log) = (
+        "local-1795176449340.inprogress",
+        &files["local-1795176449340"],
+    );
+    world.put(name, log).await;
+    world
+        .wait_for(&id, |record| record.summary.event_bytes == log.len() as u64)
+        .await;
+    failing.next(Operation::GetRange, Fault::Before);
+    let shorter: Vec<_> = log
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(6)
+        .flatten()
+        .copied()
+        .collect();
+    world.put(name, &shorter).await;
+    let record = world
+        .wait_for(&id, |record| record.summary.event_count == 6)
+        .await;
+    assert_eq!(record.summary.application.counts.jobs, 0);
+    assert!(
+        world
+            .store
+            .list_jobs(record.key, None, 10)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    assert_eq!(failing.fault_count(), 1);
+    indexer.abort();
 }

@@ -13,11 +13,11 @@ use moka_core::{
 use moka_db::PoolOptions;
 use moka_history_index::{
     api::{HistoryApi, rest},
+    client::Submission,
     follower::Follower,
     indexer::Indexer,
     metrics::Metrics,
     store::{AttemptRecord, Store},
-    submission::Submission,
 };
 use moka_objects::{MemoryStore, ObjectKey, ObjectStore, PutCondition};
 use moka_process::Tasks;

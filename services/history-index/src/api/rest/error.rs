@@ -5,6 +5,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::api::lookup;
+
 /// An answer that is no result.
 #[derive(Debug)]
 pub(super) struct Error {
@@ -34,7 +36,6 @@ impl Error {
 
 impl From<moka_db::Error> for Error {
     fn from(error: moka_db::Error) -> Self {
-        tracing::warn!(error = %error, "answering a REST request failed");
         let status = if error.is_retryable() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
@@ -42,7 +43,7 @@ impl From<moka_db::Error> for Error {
         };
         Self {
             status,
-            text: moka_core::PublicError::from(error).message,
+            text: lookup::failed(error).message,
         }
     }
 }
