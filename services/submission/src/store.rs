@@ -131,7 +131,7 @@ pub struct ChangeFilter {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changes {
     /// Those that match.
-    pub changes: Vec<Change>,
+    pub matching: Vec<Change>,
     /// Everything up to this number was looked at.
     pub through: i64,
     /// The last number that was ever given.

@@ -1,5 +1,4 @@
 //! moka-objects on a real S3 server.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use moka_objects::{S3Credentials, S3Options, S3Store};
 use moka_xtask::s3_server::TemporaryS3;

@@ -1,5 +1,4 @@
 //! moka-db on a real PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use moka_xtask::postgres::TemporaryPostgres;
 

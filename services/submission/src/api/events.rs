@@ -16,7 +16,7 @@ pub(super) async fn list(
     let id = parse_id(&request.application_id)?;
     let after: i64 = match &page.after {
         None => 0,
-        Some(text) => text.parse().or(Err(invalid_token()))?,
+        Some(text) => text.parse().map_err(|_damaged| invalid_token())?,
     };
     api.store.get(id).await?.ok_or_else(|| not_found(id))?;
     // One more tells whether there is another page.

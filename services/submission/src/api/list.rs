@@ -22,7 +22,7 @@ pub(super) async fn list(
     let query = ListQuery {
         projects: request.projects,
         states,
-        after: after.or(Err(invalid_token()))?,
+        after: after.map_err(|_damaged| invalid_token())?,
         // One more tells whether there is another page.
         limit: page.size + 1,
     };

@@ -78,12 +78,11 @@ fn repeated(
 }
 
 fn check_queue(api: &Api, path: &str) -> Result<(), PublicError> {
-    match &*api.queues.borrow() {
-        Some(tree) => tree.check(path),
-        None => {
-            let message = "the queues have not been read from the scheduler yet";
-            let error = PublicError::new(ErrorReason::QueueTreeUnknown, message);
-            Err(error.retry_after(QUEUE_TREE_PAUSE))
-        }
+    if let Some(tree) = &*api.queues.borrow() {
+        tree.check(path)
+    } else {
+        let message = "the queues have not been read from the scheduler yet";
+        let error = PublicError::new(ErrorReason::QueueTreeUnknown, message);
+        Err(error.retry_after(QUEUE_TREE_PAUSE))
     }
 }

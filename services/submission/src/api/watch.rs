@@ -29,14 +29,15 @@ pub(super) async fn watch(
 ) -> Result<impl Stream<Item = Result<WatchApplicationsResponse, Status>> + use<>, Error> {
     let cursor = std::mem::take(&mut request.cursor);
     // A page of one entry: only its token is used, as the cursor.
-    let position = Page::parse(1, &cursor, Fingerprint::of(&request)).or(Err(invalid_cursor()))?;
+    let position =
+        Page::parse(1, &cursor, Fingerprint::of(&request)).map_err(|_damaged| invalid_cursor())?;
     let filter = filter(api, &request).await?;
     let written = api.store.written();
     let horizon = api.store.changes(&filter, i64::MAX, 1).await?;
     let phase = match &position.after {
         None => Phase::Snapshot { after: None },
         Some(text) => {
-            let after: i64 = text.parse().or(Err(invalid_cursor()))?;
+            let after: i64 = text.parse().map_err(|_damaged| invalid_cursor())?;
             if after < horizon.pruned_through {
                 return Err(expired_cursor().into());
             }
@@ -115,17 +116,16 @@ impl Watch {
     }
 
     async fn snapshot(&mut self, after: Option<ApplicationId>) -> Result<Phase, Error> {
-        let page = match self.filter.application_id {
-            Some(id) => self.store.get(id).await?.into_iter().collect(),
-            None => {
-                let query = ListQuery {
-                    projects: self.filter.project.iter().cloned().collect(),
-                    states: Vec::new(),
-                    after,
-                    limit: SNAPSHOT_PAGE,
-                };
-                self.store.list(&query).await?
-            }
+        let page = if let Some(id) = self.filter.application_id {
+            self.store.get(id).await?.into_iter().collect()
+        } else {
+            let query = ListQuery {
+                projects: self.filter.project.iter().cloned().collect(),
+                states: Vec::new(),
+                after,
+                limit: SNAPSHOT_PAGE,
+            };
+            self.store.list(&query).await?
         };
         let full = page.len() >= usize::try_from(SNAPSHOT_PAGE).unwrap_or(usize::MAX);
         let last = page.last().map(|application| application.id);
@@ -158,7 +158,7 @@ impl Watch {
         if after < page.pruned_through {
             return Err(expired_cursor().into());
         }
-        for change in page.changes {
+        for change in page.matching {
             if !self.was_in_snapshot(&change) {
                 let sequence = change.event.sequence;
                 let step = Step::Change(ApplicationChange {

@@ -10,6 +10,10 @@ pub const LOG_TAIL_BYTES: usize = 4096;
 const MESSAGE_BYTES: usize = 1024;
 
 /// How an attempt ended.
+#[expect(
+    clippy::struct_field_names,
+    reason = "an exit code is called exit code everywhere"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
     /// What kind of end it was.

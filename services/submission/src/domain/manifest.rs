@@ -121,13 +121,10 @@ fn own_labels(name: AttemptName) -> Value {
 /// are random, the parent span.
 fn traceparent(application: &Application) -> String {
     let bytes = application.id.trace_id();
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    format!("00-{}-{}-01", hex(&bytes), hex(&bytes[8..]))
+    let trace = u128::from_be_bytes(bytes);
+    // The lower half of a UUID of version 7 is random but for its two highest bits.
+    let parent = trace & u128::from(u64::MAX);
+    format!("00-{trace:032x}-{parent:016x}-01")
 }
 
 /// What driver and executor have in common in the operator's words.

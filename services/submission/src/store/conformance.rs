@@ -22,7 +22,7 @@ use crate::domain::{
     submission::Submission,
 };
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// Runs the whole suite against the empty database at `url`.
 ///
@@ -251,8 +251,14 @@ impl Suite {
             .into_iter()
             .map(|event| event.state)
             .collect();
-        use ApplicationState::{Failed, Launching, Queued, Running, Submitted};
-        assert_eq!(states, [Queued, Launching, Submitted, Running, Failed]);
+        let expected = [
+            ApplicationState::Queued,
+            ApplicationState::Launching,
+            ApplicationState::Submitted,
+            ApplicationState::Running,
+            ApplicationState::Failed,
+        ];
+        assert_eq!(states, expected);
         let rest = self
             .store
             .events(id, done.application.version - 1, 10)
@@ -296,13 +302,13 @@ impl Suite {
             .store
             .changes(&ChangeFilter::default(), start, 10)
             .await?;
-        assert_eq!(everything.changes.len(), 3);
+        assert_eq!(everything.matching.len(), 3);
         assert_eq!(everything.through, everything.last);
         let page = self
             .store
             .changes(&ChangeFilter::default(), start, 2)
             .await?;
-        assert_eq!(page.through, page.changes[1].event.sequence);
+        assert_eq!(page.through, page.matching[1].event.sequence);
         for filter in [
             ChangeFilter {
                 application_id: Some(id),
@@ -314,12 +320,12 @@ impl Suite {
             },
         ] {
             let found = self.store.changes(&filter, start, 10).await?;
-            assert_eq!(found.changes.len(), 2);
+            assert_eq!(found.matching.len(), 2);
             assert_eq!(found.through, everything.last);
             let launching = ApplicationState::Launching;
             assert!(
                 found
-                    .changes
+                    .matching
                     .iter()
                     .all(|change| change.application.state == launching)
             );
@@ -344,7 +350,7 @@ impl Suite {
                     .store
                     .changes(&ChangeFilter::default(), after, 100)
                     .await?;
-                seen.extend(page.changes.iter().map(|change| change.event.sequence));
+                seen.extend(page.matching.iter().map(|change| change.event.sequence));
                 after = page.through;
             }
             Ok::<_, Error>(seen)
@@ -447,7 +453,7 @@ impl Suite {
         assert!(self.store.prune_events(between).await? > 0);
         assert_eq!(self.store.prune_events(between).await?, 0);
         let left = self.store.changes(&ChangeFilter::default(), 0, 100).await?;
-        assert_eq!(left.changes.len(), 1);
+        assert_eq!(left.matching.len(), 1);
         assert_eq!(left.pruned_through, left.last - 1);
         Ok(())
     }

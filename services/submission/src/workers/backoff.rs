@@ -5,7 +5,7 @@ use std::time::Duration;
 use moka_core::entropy::Entropy;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A random share, at least half, of a bound that doubles with every failure.
 pub(super) fn after(failures: u32, entropy: &dyn Entropy) -> Duration {

@@ -10,7 +10,7 @@ use super::{Pace, pause};
 use crate::journal::Journal;
 
 const INTERVAL: Duration = Duration::from_secs(5);
-const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Counts live applications, tells whether the database answers, and forgets old events.
 pub async fn housekeeping(

@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(receiver.next().await, name(number));
             assert_eq!(begin.elapsed().as_secs(), seconds);
         }
-        let nothing = tokio::time::timeout(Duration::from_secs(60), receiver.next()).await;
+        let nothing = tokio::time::timeout(Duration::from_mins(1), receiver.next()).await;
         assert!(nothing.is_err());
     }
 
@@ -128,7 +128,7 @@ mod tests {
     async fn a_waiting_receiver_sees_what_comes_earlier() {
         let (sender, mut receiver) = inbox();
         let begin = Instant::now();
-        sender.send_at(name(1), begin + Duration::from_secs(60));
+        sender.send_at(name(1), begin + Duration::from_mins(1));
         let send = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             sender.send(name(2));

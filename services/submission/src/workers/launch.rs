@@ -1,10 +1,14 @@
 //! The launch lane: from QUEUED to an object in a cluster, with at most one live driver per
 //! attempt.
 //!
-//! 1. A row is leased. 2. A place is asked for. 3. The intent is committed: cluster, queue, name.
-//! 4. The object is created under that name. 5. Its uid is committed. Killed between any two steps,
-//! the lease runs out and the step is repeated by whoever takes the row next: a repeated create
-//! finds the name taken by its own object and adopts it.
+//! 1. A row is leased.
+//! 2. A place is asked for.
+//! 3. The intent is committed: cluster, queue, name.
+//! 4. The object is created under that name.
+//! 5. Its uid is committed.
+//!
+//! Killed between any two steps, the lease runs out and the step is repeated by whoever takes the
+//! row next: a repeated create finds the name taken by its own object and adopts it.
 
 use std::time::Duration;
 
@@ -144,7 +148,7 @@ async fn place(workers: &Workers, application: Application) -> Result<Applicatio
             if !workers.clusters.contains_key(&placement.cluster) {
                 return Err(Error::UnknownCluster(placement.cluster));
             }
-            placement.namespace = workers.pace.namespace.clone();
+            placement.namespace.clone_from(&workers.pace.namespace);
             Happening::Placed(placement)
         }
         Err(error) => match error.reason {

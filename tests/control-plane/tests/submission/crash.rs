@@ -16,7 +16,7 @@ async fn assert_launched_once(
     let application = installation.reaches(id, ApplicationState::Submitted).await;
     let attempt = application.attempts.last().unwrap();
     assert_eq!(application.attempts.len(), 1);
-    assert_eq!(witness.uids(&name), [attempt.uid.clone()]);
+    assert_eq!(witness.uids(&name), std::slice::from_ref(&attempt.uid));
     let object = installation.objects.application(&name).await.unwrap();
     let finalizers = object.metadata.finalizers.unwrap();
     assert_eq!(finalizers, [labels::OUTCOME_FINALIZER]);

@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 
 use crate::objects::Objects;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 const MIB: i64 = 1024 * 1024;
 

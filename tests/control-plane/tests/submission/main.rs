@@ -1,6 +1,6 @@
 //! submission on a real API server: the launch protocol, states, cancels and clean-up. Pods and the
 //! operator's status are written by the tests; there are no nodes.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod cancel;
 mod crash;

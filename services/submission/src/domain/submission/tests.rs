@@ -107,139 +107,110 @@ fn map(entries: usize, bytes: usize, prefix: &str) -> BTreeMap<String, String> {
     map
 }
 
-/// Each limit: the last value that passes, the first that does not, and the field that is named.
+/// A limit: the last value that passes has no fault, the first that does not is named.
+#[track_caller]
+fn check_limit(field: &str, at: impl AsRef<[String]>, past: impl AsRef<[String]>) {
+    assert!(at.as_ref().is_empty(), "{field} at its limit");
+    assert_eq!(past.as_ref(), [field], "{field} past its limit");
+}
+
 #[test]
-fn limits_hold_to_the_byte() {
-    let check = |field: &str, at: Vec<String>, past: Vec<String>| {
-        assert_eq!(at, Vec::<String>::new(), "{field} at its limit");
-        assert_eq!(past, [field], "{field} past its limit");
-    };
-    let text =
-        |set: fn(&mut SubmitApplicationRequest, String), prefix: &'static str, length: usize| {
-            faults(|request| {
-                set(
-                    request,
-                    format!("{prefix}{}", "x".repeat(length - prefix.len())),
-                )
-            })
-        };
-    type Set = fn(&mut SubmitApplicationRequest, String);
-    let texts: [(&str, Set, &'static str, usize); 7] = [
-        ("project", |request, text| request.project = text, "p", 63),
-        (
-            "idempotency_key",
-            |request, text| request.idempotency_key = text,
-            "",
-            128,
-        ),
-        (
-            "display_name",
-            |request, text| request.display_name = text,
-            "",
-            128,
-        ),
-        (
-            "spec.image",
-            |request, text| request.spec.as_mut().unwrap().image = text,
-            "",
-            1024,
-        ),
-        (
-            "spec.main_application_file",
-            |request, text| request.spec.as_mut().unwrap().main_application_file = text,
-            "local:///",
-            1024,
-        ),
-        (
-            "spec.main_class",
-            |request, text| {
-                let spec = request.spec.as_mut().unwrap();
-                spec.r#type = ApplicationType::Scala.into();
-                spec.main_class = text;
-            },
-            "",
-            1024,
-        ),
-        (
-            "spec.queue",
-            |request, text| request.spec.as_mut().unwrap().queue = text,
-            "root.",
-            1024,
-        ),
-    ];
-    for (field, set, prefix, length) in texts {
-        check(
-            field,
-            text(set, prefix, length),
-            text(set, prefix, length + 1),
-        );
-    }
+fn texts_are_limited_to_the_byte() {
+    check_text("project", 63, |request, text| request.project = text);
+    check_text("idempotency_key", 128, |request, text| {
+        request.idempotency_key = text;
+    });
+    check_text("display_name", 128, |request, text| {
+        request.display_name = text;
+    });
+    check_text("spec.image", 1024, |request, text| {
+        spec(request).image = text;
+    });
+    check_text("spec.main_application_file", 1024, |request, text| {
+        spec(request).main_application_file = text.replacen("xxxxxxxxx", "local:///", 1);
+    });
+    check_text("spec.main_class", 1024, |request, text| {
+        spec(request).r#type = ApplicationType::Scala.into();
+        spec(request).main_class = text;
+    });
+    check_text("spec.queue", 1024, |request, text| {
+        spec(request).queue = text;
+    });
+    check_text("spec.spark_version", 64, |request, text| {
+        spec(request).spark_version = text.replacen("xxxxxx", "4.0.1-", 1);
+    });
+}
+
+#[track_caller]
+fn check_text(field: &str, limit_bytes: usize, set: fn(&mut SubmitApplicationRequest, String)) {
+    let of_length = |length| faults(|request| set(request, "x".repeat(length)));
+    check_limit(field, of_length(limit_bytes), of_length(limit_bytes + 1));
+}
+
+fn spec(request: &mut SubmitApplicationRequest) -> &mut ApplicationSpec {
+    request.spec.as_mut().unwrap()
+}
+
+#[test]
+fn numbers_and_collections_are_limited_to_the_unit() {
     let try_number = |number| faults(|request| request.try_number = number);
-    check("try_number", try_number(1_000_000), try_number(1_000_001));
-    check("try_number", try_number(0), try_number(-1));
+    check_limit("try_number", try_number(1_000_000), try_number(1_000_001));
+    check_limit("try_number", try_number(0), try_number(-1));
     let arguments = |count: usize, bytes: usize| {
         spec_faults(|spec| {
             spec.arguments = vec![String::new(); count];
             spec.arguments[0] = "x".repeat(bytes);
         })
     };
-    check("spec.arguments", arguments(1024, 1), arguments(1025, 1));
-    check(
+    check_limit("spec.arguments", arguments(1024, 1), arguments(1025, 1));
+    check_limit(
         "spec.arguments",
         arguments(1, 128 * 1024),
         arguments(1, 128 * 1024 + 1),
     );
     let settings =
         |count, bytes| spec_faults(|spec| spec.spark_conf = map(count, bytes, "spark.x"));
-    check("spec.spark_conf", settings(1024, 0), settings(1025, 0));
-    check(
+    check_limit("spec.spark_conf", settings(1024, 0), settings(1025, 0));
+    check_limit(
         "spec.spark_conf",
         settings(2, 256 * 1024),
         settings(2, 256 * 1024 + 1),
     );
-    check(
+    check_limit(
         "spec.spark_conf",
         settings(2, 256 * 1024),
         settings(2, 2 * 1024 * 1024),
     );
     let variables = |count, bytes| spec_faults(|spec| spec.environment = map(count, bytes, "V"));
-    check("spec.environment", variables(256, 0), variables(257, 0));
-    check(
+    check_limit("spec.environment", variables(256, 0), variables(257, 0));
+    check_limit(
         "spec.environment",
         variables(2, 64 * 1024),
         variables(2, 64 * 1024 + 1),
     );
-    let version = |length: usize| {
-        spec_faults(|spec| spec.spark_version = format!("4.0.1-{}", "x".repeat(length - 6)))
-    };
-    check("spec.spark_version", version(64), version(65));
 }
 
 #[test]
 fn sizes_of_pods_hold_to_the_unit() {
-    let check = |field: &str, at: Vec<String>, past: Vec<String>| {
-        assert_eq!(at, Vec::<String>::new(), "{field} at its limit");
-        assert_eq!(past, [field], "{field} past its limit");
-    };
     for (least, below) in [(1, -1), (64, 65)] {
-        check(
+        check_limit(
             "spec.driver.cores",
             driver_faults(|driver| driver.cores = least),
             driver_faults(|driver| driver.cores = below),
         );
-        check(
+        check_limit(
             "spec.executor.cores",
             executor_faults(|executor| executor.cores = least),
             executor_faults(|executor| executor.cores = below),
         );
     }
     for (at, past) in [(10, 9), (64_000, 64_001)] {
-        check(
+        check_limit(
             "spec.driver.cpu_request_millicores",
             driver_faults(|driver| driver.cpu_request_millicores = at),
             driver_faults(|driver| driver.cpu_request_millicores = past),
         );
-        check(
+        check_limit(
             "spec.executor.cpu_request_millicores",
             executor_faults(|executor| executor.cpu_request_millicores = at),
             executor_faults(|executor| executor.cpu_request_millicores = past),
@@ -249,12 +220,12 @@ fn sizes_of_pods_hold_to_the_unit() {
         (512 * MIB, 511 * MIB),
         (1024 * 1024 * MIB, (1024 * 1024 + 1) * MIB),
     ] {
-        check(
+        check_limit(
             "spec.driver.memory_bytes",
             driver_faults(|driver| driver.memory_bytes = at),
             driver_faults(|driver| driver.memory_bytes = past),
         );
-        check(
+        check_limit(
             "spec.executor.memory_bytes",
             executor_faults(|executor| executor.memory_bytes = at),
             executor_faults(|executor| executor.memory_bytes = past),
@@ -265,19 +236,19 @@ fn sizes_of_pods_hold_to_the_unit() {
         (0, -MIB),
         (1024 * 1024 * MIB, (1024 * 1024 + 1) * MIB),
     ] {
-        check(
+        check_limit(
             "spec.driver.memory_overhead_bytes",
             driver_faults(|driver| driver.memory_overhead_bytes = at),
             driver_faults(|driver| driver.memory_overhead_bytes = past),
         );
-        check(
+        check_limit(
             "spec.executor.memory_overhead_bytes",
             executor_faults(|executor| executor.memory_overhead_bytes = at),
             executor_faults(|executor| executor.memory_overhead_bytes = past),
         );
     }
     for (at, past) in [(1, 0), (10_000, 10_001)] {
-        check(
+        check_limit(
             "spec.executor.instances",
             executor_faults(|executor| executor.instances = at),
             executor_faults(|executor| executor.instances = past),

@@ -197,20 +197,20 @@ fn a_driver_that_outlives_its_object_is_stopped_first() {
     assert_eq!(ending, Some(ExitCategory::Deleted));
 }
 
-fn object(status: &Value, deleted: Option<&str>) -> Option<ObjectView> {
+fn object(status: &Value, deleted: Option<&str>) -> ObjectView {
     let mut document = json!({ "metadata": { "uid": "uid-1" }, "status": status });
     if let Some(deleted) = deleted {
         document["metadata"]["deletionTimestamp"] = json!(deleted);
     }
-    Some(ours(document))
+    ours(document)
 }
 
-fn pod(status: &Value) -> Option<DriverView> {
-    Some(DriverView::read(&json!({
+fn pod(status: &Value) -> DriverView {
+    DriverView::read(&json!({
         "metadata": { "uid": "pod-1", "creationTimestamp": "2026-11-21T01:58:00Z" },
         "spec": { "nodeName": "node1" },
         "status": status,
-    })))
+    }))
 }
 
 fn terminated(exit_code: i32, reason: &str) -> Value {
@@ -226,12 +226,12 @@ fn the_operators_word_counts_only_without_a_driver() {
         "containerStatuses": [{ "name": labels::DRIVER_CONTAINER, "state": { "running": {} } }],
     });
     let with_driver = Observation {
-        object: object(&failed, None),
-        driver: pod(&running),
+        object: Some(object(&failed, None)),
+        driver: Some(pod(&running)),
     };
     assert_eq!(verdict_of(&with_driver).verdict, Verdict::Wait);
     let without = Observation {
-        object: object(&failed, None),
+        object: Some(object(&failed, None)),
         driver: None,
     };
     assert_eq!(verdict_of(&without).verdict, Verdict::Ended);
@@ -244,7 +244,7 @@ fn a_deleted_object_waits_for_a_driver_that_may_still_appear() {
         ("2026-11-21T01:59:30Z", Verdict::Ended),
     ] {
         let observation = Observation {
-            object: object(&json!({}), Some(deleted)),
+            object: Some(object(&json!({}), Some(deleted))),
             driver: None,
         };
         assert_eq!(verdict_of(&observation).verdict, verdict, "{deleted}");
@@ -263,7 +263,7 @@ fn nothing_at_all_means_nothing_before_the_uid_is_known() {
 #[test]
 fn another_object_under_the_name_is_not_the_attempts() {
     let observation = Observation {
-        object: object(&json!({}), None),
+        object: Some(object(&json!({}), None)),
         driver: None,
     };
     let finding = judge(&attempt(Some("uid-2")), &observation, patience(), now());
@@ -285,8 +285,8 @@ fn an_image_that_cannot_be_pulled_ends_the_attempt_after_a_while() {
         ("ImagePullBackOff", 120, Verdict::Stop),
     ] {
         let observation = Observation {
-            object: object(&json!({}), None),
-            driver: waiting(reason),
+            object: Some(object(&json!({}), None)),
+            driver: Some(waiting(reason)),
         };
         let patience = Patience {
             image_pull: SignedDuration::from_secs(seconds),
@@ -301,8 +301,8 @@ fn an_image_that_cannot_be_pulled_ends_the_attempt_after_a_while() {
 fn ends_by_others_have_their_own_categories() {
     let check = |status: Value, log: &str, category: ExitCategory| {
         let observation = Observation {
-            object: object(&json!({}), None),
-            driver: pod(&status),
+            object: Some(object(&json!({}), None)),
+            driver: Some(pod(&status)),
         };
         assert_eq!(
             exit_of(&observation, log, None).category,
@@ -345,7 +345,7 @@ fn ends_by_others_have_their_own_categories() {
 fn a_failed_submission_is_a_refused_launch() {
     let status = json!({ "applicationState": { "state": "FAILED", "errorMessage": "failed to run spark-submit: exit status 1" } });
     let observation = Observation {
-        object: object(&status, None),
+        object: Some(object(&status, None)),
         driver: None,
     };
     assert_eq!(

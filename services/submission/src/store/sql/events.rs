@@ -119,9 +119,9 @@ pub(super) async fn changes(
                 Some(event) if full => event.sequence,
                 _ => last,
             };
-            let changes = with_applications(&mut tx, events).await?;
+            let matching = with_applications(&mut tx, events).await?;
             Ok(Changes {
-                changes,
+                matching,
                 through,
                 last,
                 pruned_through,

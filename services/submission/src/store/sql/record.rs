@@ -104,7 +104,7 @@ async fn write_application(tx: &mut Connection, application: &Application) -> Re
         .bind(application.id.to_string())
         .bind(application.state.as_str())
         .bind(application.update_time.as_microsecond())
-        .bind(application.end_time.map(|time| time.as_microsecond()))
+        .bind(application.end_time.map(jiff::Timestamp::as_microsecond))
         .bind(application.version)
         .execute(tx)
         .await
@@ -147,8 +147,8 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
         .bind(uid.clone())
         .bind(spark_application_id.clone())
         .bind(create_time.as_microsecond())
-        .bind(start_time.map(|time| time.as_microsecond()))
-        .bind(end_time.map(|time| time.as_microsecond()))
+        .bind(start_time.map(jiff::Timestamp::as_microsecond))
+        .bind(end_time.map(jiff::Timestamp::as_microsecond))
         .bind(
             ending
                 .as_ref()

@@ -1,0 +1,6 @@
+//! The API over an in-memory connection and a SQLite file, with queues as given.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod harness;
+mod requests;
+mod watches;
