@@ -75,7 +75,7 @@ pub async fn build(cache: &Cache, image: &Image<'_>) -> Result<bool> {
 
 /// Builds an image that only other images are built on, which the node never sees. The path of its
 /// context says what is in it, so the content is not read to know.
-async fn build_base(cache: &Cache, image: &Image<'_>) -> Result<()> {
+pub(crate) async fn build_base(cache: &Cache, image: &Image<'_>) -> Result<()> {
     let lock = cache.images().join("lock");
     let _lock = Lock::acquire(&lock, "another process builds images").await?;
     let mut hash = ContentHash::default();

@@ -29,6 +29,7 @@ pub const SERVICES: [&str; 6] = [
 
 /// The profile of `Cargo.toml` that the images are built with.
 const PROFILE: &str = "image";
+/// Debian 12 with the packages below; another list wants another tag and folder.
 const BASE: &str = "localhost/moka-base:12";
 const BASE_PACKAGES: &str = "libc6,libgcc-s1,ca-certificates,tzdata";
 
@@ -103,7 +104,7 @@ fn stage(cache: &Cache, programs: &Path, service: &str) -> Result<PathBuf> {
 
 async fn base(cache: &Cache) -> Result<()> {
     let source = workspace::root().join("docker/base");
-    let folder = cache.root().join("base-rootfs");
+    let folder = cache.root().join("base-12");
     let archive = folder.join("rootfs.tar");
     fs::create_dir_all(&folder)?;
     if !archive.is_file() {
@@ -113,12 +114,12 @@ async fn base(cache: &Cache) -> Result<()> {
     let image = Image {
         tag: BASE,
         dockerfile: &source.join("Dockerfile"),
-        context: &source,
+        context: &folder,
         arguments: &[],
         contexts: &[],
-        fixed_contexts: &[("rootfs", &folder)],
+        fixed_contexts: &[],
     };
-    images::build(cache, &image).await.map(drop)
+    images::build_base(cache, &image).await
 }
 
 /// Unpacks the packages without running their scripts, which would need a whole system; the one
