@@ -32,7 +32,7 @@ def events(lines, kind, schema):
 def main(folder):
     spark = SparkSession.builder.appName("event log report").getOrCreate()
     lines = (
-        spark.read.text(f"file://{folder}/*.json.gz")
+        spark.read.option("pathGlobFilter", "*.json.gz").text(f"file://{folder}")
         .withColumn("log", f.regexp_extract(f.input_file_name(), r"([^/]+)\.json\.gz$", 1))
         .cache()
     )

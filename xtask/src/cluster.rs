@@ -185,6 +185,14 @@ pub async fn ensure_up() -> Result<ClusterInfo> {
     })
 }
 
+/// Spark as pip installs it, which brings a History Server. Needs no cluster.
+///
+/// # Errors
+/// When it cannot be installed.
+pub async fn spark_home() -> Result<PathBuf> {
+    pyspark::ensure(&Cache::locate()?).await
+}
+
 /// The credentials are those of `deploy/kustomize/platform/s3`.
 async fn object_store(kubectl: &Kubectl) -> Result<ObjectStore> {
     Ok(ObjectStore {

@@ -7,6 +7,7 @@
     reason = "a command line tool talks to its user"
 )]
 
+pub mod bench;
 pub mod bindings;
 pub mod cluster;
 pub mod contracts;

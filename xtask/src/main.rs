@@ -30,6 +30,12 @@ enum Chore {
         #[arg(long)]
         keep: bool,
     },
+    /// Measure an area beside a peer, one JSON object a line; `--help` as the area lists them.
+    Bench {
+        /// Such as `history`.
+        #[arg(allow_hyphen_values = true)]
+        area: String,
+    },
     /// Lint the contracts with buf and compare them with main.
     Contracts,
     /// The services: in the local cluster as images, or on this machine as processes.
@@ -57,6 +63,7 @@ async fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Contracts => moka_xtask::contracts::run().await,
         Chore::Mesh(command) => moka_xtask::mesh::run(command).await,
         Chore::Demo { keep } => moka_xtask::demo::run(keep).await,
+        Chore::Bench { area } => moka_xtask::bench::run(&area).await,
         Chore::Tidy => moka_xtask::tidy::run(),
     }
 }

@@ -23,8 +23,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Ports are chosen before they are used, so another process may take one in between.
 const TRIES: usize = 3;
 
-/// Versity S3 Gateway with its data in a temporary folder, on a free port of the loopback interface.
-/// It ends when this is dropped or this process ends.
+/// Versity S3 Gateway with its data in a temporary folder, on a free port of the loopback
+/// interface. It ends when this is dropped or this process ends.
 #[derive(Debug)]
 pub struct TemporaryS3 {
     // Fields are dropped in this order: the process first, then its files.
@@ -51,9 +51,7 @@ impl TemporaryS3 {
         let data = folder.path().join("data");
         fs::create_dir(&data)?;
         for _ in 0..TRIES {
-            let port = TcpListener::bind(("127.0.0.1", 0))?
-                .local_addr()?
-                .port();
+            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
             let log = File::create(folder.path().join("versitygw.log"))?;
             let errors = log.try_clone()?;
             let mut server = TiedChild::start("KILL", |command| {

@@ -43,6 +43,8 @@ fn request(image: &str, key: &str, name: &str, file: &str) -> SubmitApplicationR
                 // be.
                 ("spark.sql.adaptive.enabled", "false"),
                 ("spark.sql.shuffle.partitions", "4"),
+                // The application's own lines, not Spark's.
+                ("spark.log.level", "WARN"),
             ]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),

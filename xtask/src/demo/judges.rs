@@ -178,9 +178,8 @@ pub async fn tsdb(cluster: &ClusterInfo, application_id: &str) -> Result<Series>
             .cloned()
             .unwrap_or_default();
         let heap = |series: &&Value| {
-            series["metric"]["__name__"]
-                .as_str()
-                .is_some_and(|name| name.contains("heap") || name.contains("Heap"))
+            let name = series["metric"]["__name__"].as_str().unwrap_or_default();
+            name.ends_with("JVMHeapMemory_Value")
         };
         if let Some(chosen) = series.iter().find(heap).or_else(|| series.first()) {
             return Ok(Series {

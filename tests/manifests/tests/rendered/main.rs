@@ -11,7 +11,12 @@ use std::{
 use serde_json::Value;
 
 /// Every folder that somebody applies.
-const APPLIED: [&str; 4] = ["overlays/local", "platform/s3", "platform/spark-jobs", "platform/yunikorn"];
+const APPLIED: [&str; 4] = [
+    "overlays/local",
+    "platform/s3",
+    "platform/spark-jobs",
+    "platform/yunikorn",
+];
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -25,7 +30,11 @@ fn render(folder: &str) -> String {
         .arg(&path)
         .output()
         .expect("kubectl renders the manifests and must be installed");
-    assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{folder}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("manifests are UTF-8")
 }
 

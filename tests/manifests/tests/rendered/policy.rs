@@ -10,7 +10,10 @@ fn workloads(folder: &str) -> Vec<(String, Value)> {
     for object in objects(folder) {
         let kind = object["kind"].as_str().unwrap_or_default();
         if matches!(kind, "Deployment" | "DaemonSet" | "StatefulSet") {
-            let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let name = object["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             found.push((name, object["spec"]["template"]["spec"].clone()));
         }
     }
@@ -23,11 +26,20 @@ fn containers(pod: &Value) -> Vec<Value> {
 
 #[test]
 fn every_service_is_deployed() {
-    let names: Vec<_> = workloads("overlays/local").into_iter().map(|(name, _)| name).collect();
+    let names: Vec<_> = workloads("overlays/local")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     // metrics-exporter is a sidecar that submission writes into drivers.
     assert_eq!(
         sorted(names),
-        ["history-index", "log-broker", "log-shipper", "scheduler-adapter", "submission"]
+        [
+            "history-index",
+            "log-broker",
+            "log-shipper",
+            "scheduler-adapter",
+            "submission"
+        ]
     );
 }
 
@@ -36,11 +48,23 @@ fn every_container_has_probes_requests_and_a_memory_limit() {
     for folder in APPLIED {
         for (name, pod) in workloads(folder) {
             for container in containers(&pod) {
-                assert!(container["readinessProbe"].is_object(), "{name}: no readiness probe");
+                assert!(
+                    container["readinessProbe"].is_object(),
+                    "{name}: no readiness probe"
+                );
                 let resources = &container["resources"];
-                assert!(resources["requests"]["cpu"].is_string(), "{name}: no CPU request");
-                assert!(resources["requests"]["memory"].is_string(), "{name}: no memory request");
-                assert!(resources["limits"]["memory"].is_string(), "{name}: no memory limit");
+                assert!(
+                    resources["requests"]["cpu"].is_string(),
+                    "{name}: no CPU request"
+                );
+                assert!(
+                    resources["requests"]["memory"].is_string(),
+                    "{name}: no memory request"
+                );
+                assert!(
+                    resources["limits"]["memory"].is_string(),
+                    "{name}: no memory limit"
+                );
             }
         }
     }
@@ -49,18 +73,31 @@ fn every_container_has_probes_requests_and_a_memory_limit() {
 #[test]
 fn services_run_with_the_least_privileges() {
     for (name, pod) in workloads("overlays/local") {
-        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+        assert_eq!(
+            pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
+            "{name}"
+        );
         assert_eq!(pod["enableServiceLinks"], false, "{name}");
         for container in containers(&pod) {
             let security = &container["securityContext"];
             assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
             assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
             assert_eq!(security["capabilities"]["drop"][0], "ALL", "{name}");
-            assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/livez", "{name}");
-            assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz", "{name}");
+            assert_eq!(
+                container["livenessProbe"]["httpGet"]["path"], "/livez",
+                "{name}"
+            );
+            assert_eq!(
+                container["readinessProbe"]["httpGet"]["path"], "/readyz",
+                "{name}"
+            );
         }
         // The node agent reads files of root; nothing else is root.
-        assert_eq!(pod["securityContext"]["runAsNonRoot"] == true, name != "log-shipper", "{name}");
+        assert_eq!(
+            pod["securityContext"]["runAsNonRoot"] == true,
+            name != "log-shipper",
+            "{name}"
+        );
     }
 }
 
@@ -68,10 +105,16 @@ fn services_run_with_the_least_privileges() {
 fn no_role_has_a_wildcard() {
     for folder in APPLIED {
         for object in objects(folder) {
-            let Some(rules) = object["rules"].as_array() else { continue };
+            let Some(rules) = object["rules"].as_array() else {
+                continue;
+            };
             for rule in rules {
                 let text = rule.to_string();
-                assert!(!text.contains("\"*\""), "{}: {text}", object["metadata"]["name"]);
+                assert!(
+                    !text.contains("\"*\""),
+                    "{}: {text}",
+                    object["metadata"]["name"]
+                );
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The rendered manifests are compared with what was agreed, so that a change of a base shows what it
-//! does to every overlay.
+//! The rendered manifests are compared with what was agreed, so that a change of a base shows what
+//! it does to every overlay.
 
 use std::fs;
 

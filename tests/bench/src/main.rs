@@ -1,0 +1,31 @@
+//! Benchmarks, one area a module. Run them with `cargo xtask bench AREA`.
+#![expect(clippy::print_stdout, reason = "figures go to standard output")]
+
+mod figure;
+mod history;
+
+use clap::{Parser, ValueEnum};
+
+/// Benchmarks of the services; each figure is one JSON object a line.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure.
+    area: Area,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Area {
+    /// Reading an event log, beside a real Spark History Server.
+    History,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let figures = match Arguments::parse().area {
+        Area::History => history::measure().await?,
+    };
+    for figure in figures {
+        println!("{}", serde_json::to_string(&figure)?);
+    }
+    Ok(())
+}
