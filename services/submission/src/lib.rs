@@ -99,6 +99,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             clock: Arc::clone(&context.clock),
             entropy: Arc::new(SystemEntropy),
             holder: holder(&context),
+            tasks: context.tasks.clone(),
             stop: context.stop.clone(),
             pace,
         };
@@ -155,7 +156,7 @@ fn serve(
 
 fn start_workers(context: &ProcessContext, workers: Workers) {
     for (name, launcher) in &workers.clusters {
-        workers.start_cluster(name, launcher, &context.tasks);
+        workers.start_cluster(name, launcher);
     }
     context.tasks.spawn("launch", launch_lane(workers));
 }

@@ -17,6 +17,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 pub use housekeeping::housekeeping;
 pub use launch::launch_lane;
 use moka_core::{clock::Clock, entropy::Entropy};
+use moka_process::Tasks;
 pub use queues::poll_queues;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,10 @@ pub struct Workers {
     pub entropy: Arc<dyn Entropy>,
     /// The process that holds leases, unique for ever.
     pub holder: String,
+    /// Where lanes and what they begin are spawned. What a lane begins is a task of its own: were
+    /// it polled by the lane, a transaction of its would stand still, holding its locks,
+    /// whenever the lane itself waits for the database.
+    pub tasks: Tasks,
     /// Ends every lane.
     pub stop: CancellationToken,
     /// How the lanes behave.
@@ -82,13 +87,9 @@ struct ClusterWorkers {
 }
 
 impl Workers {
-    /// Starts a cluster's lanes through `spawn`, which is given a name and a future.
-    pub fn start_cluster(
-        &self,
-        cluster: &str,
-        launcher: &Arc<dyn Launcher>,
-        tasks: &moka_process::Tasks,
-    ) {
+    /// Starts a cluster's lanes.
+    pub fn start_cluster(&self, cluster: &str, launcher: &Arc<dyn Launcher>) {
+        let tasks = &self.tasks;
         let (held, keep) = cluster_lease::lease(self.clone(), cluster.to_owned());
         tasks.spawn(format!("lease-{cluster}"), keep);
         let lanes = ClusterWorkers {

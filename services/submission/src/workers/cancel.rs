@@ -1,11 +1,10 @@
 //! The cancel lane of a cluster: an attempt that is to be cancelled is fenced, stopped and watched
 //! to its end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
 use moka_core::AttemptName;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     ClusterWorkers,
@@ -28,31 +27,19 @@ const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Cancels what is named, until the process stops.
 pub(super) async fn cancel_lane(mut lanes: ClusterWorkers, mut inbox: Receiver, again: Sender) {
-    let stop = lanes.workers.stop.clone();
-    let looker = lanes.clone();
-    let mut running = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = lanes.lease.held() => {}
-        }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            Some((name, next)) = running.next() => {
-                if let Next::After(pause) = next {
-                    again.send_at(name, Instant::now() + pause);
-                }
+    let looks = Arc::new(Semaphore::new(CONCURRENCY));
+    while let Some((name, permit)) = lanes.next(&mut inbox, &looks).await {
+        let (lanes, again) = (lanes.clone(), again.clone());
+        lanes.workers.tasks.clone().spawn("cancel", async move {
+            if let Next::After(pause) = look(&lanes, name).await {
+                again.send_at(name, Instant::now() + pause);
             }
-            name = inbox.next(), if running.len() < CONCURRENCY => {
-                running.push(look(&looker, name));
-            }
-        }
+            drop(permit);
+        });
     }
-    while running.next().await.is_some() {}
 }
 
-async fn look(lanes: &ClusterWorkers, name: AttemptName) -> (AttemptName, Next) {
+async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Next {
     let next = match lanes.workers.store.get(name.application_id).await {
         Ok(Some(application)) if application.state == ApplicationState::Cancelling => {
             cancel(lanes, application).await
@@ -60,11 +47,10 @@ async fn look(lanes: &ClusterWorkers, name: AttemptName) -> (AttemptName, Next) 
         Ok(_) => Ok(Next::OnChange),
         Err(error) => Err(error.into()),
     };
-    let next = next.unwrap_or_else(|error| {
+    next.unwrap_or_else(|error| {
         tracing::warn!(attempt.name = %name, %error, "a cancel goes on later");
         Next::After(RETRY_PAUSE)
-    });
-    (name, next)
+    })
 }
 
 async fn cancel(lanes: &ClusterWorkers, application: Application) -> Result<Next, Error> {

@@ -1,10 +1,11 @@
 //! One look at an attempt: what its cluster shows, what that means, and what follows.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use moka_core::AttemptName;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::ClusterWorkers;
+use super::{ClusterWorkers, inbox::Receiver};
 use crate::{
     domain::{
         application::{Application, Attempt},
@@ -39,6 +40,26 @@ pub(super) enum Error {
 }
 
 impl ClusterWorkers {
+    /// The next attempt of an inbox and leave to look at it, while the cluster is this process's;
+    /// `None` when the process stops.
+    pub(super) async fn next(
+        &mut self,
+        inbox: &mut Receiver,
+        looks: &Arc<Semaphore>,
+    ) -> Option<(AttemptName, OwnedSemaphorePermit)> {
+        let stop = self.workers.stop.clone();
+        let next = async {
+            self.lease.held().await;
+            let permit = Arc::clone(looks).acquire_owned().await;
+            let permit = permit.expect("the semaphore of a lane is never closed");
+            (inbox.next().await, permit)
+        };
+        tokio::select! {
+            () = stop.cancelled() => None,
+            next = next => Some(next),
+        }
+    }
+
     /// Looks at the current attempt of an application that is not final.
     pub(super) async fn examine(
         &self,

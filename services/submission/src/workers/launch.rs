@@ -10,13 +10,12 @@
 //! Killed between any two steps, the lease runs out and the step is repeated by whoever takes the
 //! row next: a repeated create finds the name taken by its own object and adopts it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
 use moka_core::{AttemptName, ErrorReason};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
-use super::{STORE_PAUSE, Workers, backoff};
+use super::{STORE_PAUSE, Workers, backoff, pause};
 use crate::{
     client::scheduling::PlacementRequest,
     domain::{
@@ -37,41 +36,55 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Launches until the process stops, a bounded number at a time.
 pub async fn launch_lane(workers: Workers) {
+    let launches = Arc::new(Semaphore::new(workers.pace.launch_concurrency));
     let mut written = workers.store.written();
-    let mut running = FuturesUnordered::new();
     loop {
+        let free = tokio::select! {
+            () = workers.stop.cancelled() => return,
+            // At least one; as many as are free are leased.
+            permit = launches.acquire() => {
+                let permit = permit.expect("the semaphore of the lane is never closed");
+                launches.available_permits() + permit.num_permits()
+            }
+        };
         written.mark_unchanged();
-        let free = workers
-            .pace
-            .launch_concurrency
-            .saturating_sub(running.len());
-        if free > 0 && !workers.stop.is_cancelled() {
-            let limit = u32::try_from(free).unwrap_or(u32::MAX);
-            match workers
-                .store
-                .lease_launches(&workers.holder, workers.pace.lease, limit)
-                .await
-            {
-                Ok(leased) => {
-                    let until = Instant::now() + workers.pace.lease;
-                    running.extend(leased.into_iter().map(|one| launch(&workers, one, until)));
+        let limit = u32::try_from(free).unwrap_or(u32::MAX);
+        match workers
+            .store
+            .lease_launches(&workers.holder, workers.pace.lease, limit)
+            .await
+        {
+            Ok(leased) => {
+                for one in leased {
+                    begin(&workers, one, &launches).await;
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "no applications to launch could be leased");
-                    tokio::time::sleep(STORE_PAUSE).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no applications to launch could be leased");
+                if !pause(&workers.stop, STORE_PAUSE).await {
+                    return;
                 }
             }
         }
         tokio::select! {
-            biased;
-            () = workers.stop.cancelled() => break,
-            Some(()) = running.next() => {}
+            () = workers.stop.cancelled() => return,
             _ = written.changed() => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
-    // What was begun is finished: it is short, and costs less now than after the lease.
-    while running.next().await.is_some() {}
+}
+
+/// Launches one application as a task of its own. What was begun is finished when the process
+/// stops: it is short, and costs less now than after the lease.
+async fn begin(workers: &Workers, launchable: Launchable, launches: &Arc<Semaphore>) {
+    let until = Instant::now() + workers.pace.lease;
+    let permit = Arc::clone(launches).acquire_owned().await;
+    let permit = permit.expect("the semaphore of the lane is never closed");
+    let workers = workers.clone();
+    workers.tasks.clone().spawn("launch-one", async move {
+        launch(&workers, launchable, until).await;
+        drop(permit);
+    });
 }
 
 /// Why a launch did not come to its end.

@@ -1,10 +1,10 @@
 //! The status lane of a cluster: watches name attempts, and every one that is named is looked at.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::StreamExt as _;
 use moka_core::AttemptName;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
@@ -106,49 +106,33 @@ pub(super) async fn reconcile(mut lanes: ClusterWorkers, to_examine: Sender, to_
     }
 }
 
-/// Looks at the attempts that were named.
+/// Looks at the attempts that were named, a bounded number at a time.
 pub(super) async fn status_lane(
     mut lanes: ClusterWorkers,
     mut inbox: Receiver,
     to_examine: Sender,
     to_cancel: Sender,
 ) {
-    let stop = lanes.workers.stop.clone();
-    let looker = lanes.clone();
-    let mut running = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = lanes.lease.held() => {}
-        }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            Some((name, next)) = running.next() => {
-                if let Next::After(pause) = next {
-                    to_examine.send_at(name, Instant::now() + pause);
-                }
+    let looks = Arc::new(Semaphore::new(CONCURRENCY));
+    while let Some((name, permit)) = lanes.next(&mut inbox, &looks).await {
+        let (lanes, to_examine, to_cancel) = (lanes.clone(), to_examine.clone(), to_cancel.clone());
+        lanes.workers.tasks.clone().spawn("look", async move {
+            if let Next::After(pause) = look(&lanes, name, &to_cancel).await {
+                to_examine.send_at(name, Instant::now() + pause);
             }
-            name = inbox.next(), if running.len() < CONCURRENCY => {
-                running.push(look(&looker, name, &to_cancel));
-            }
-        }
+            drop(permit);
+        });
     }
-    while running.next().await.is_some() {}
 }
 
-async fn look(
-    lanes: &ClusterWorkers,
-    name: AttemptName,
-    to_cancel: &Sender,
-) -> (AttemptName, Next) {
+async fn look(lanes: &ClusterWorkers, name: AttemptName, to_cancel: &Sender) -> Next {
     let application = match lanes.workers.store.get(name.application_id).await {
         Ok(Some(application)) => application,
         // Labelled like ours, but of another installation.
-        Ok(None) => return (name, Next::OnChange),
+        Ok(None) => return Next::OnChange,
         Err(error) => {
             tracing::warn!(attempt.name = %name, %error, "an application cannot be read");
-            return (name, Next::After(RETRY_PAUSE));
+            return Next::After(RETRY_PAUSE);
         }
     };
     let elsewhere =
@@ -157,7 +141,7 @@ async fn look(
         .attempt_numbered(name.number)
         .is_none_or(elsewhere)
     {
-        return (name, Next::OnChange);
+        return Next::OnChange;
     }
     let is_current = application.attempt_name() == Some(name);
     let result = if application.state.is_final() || !is_current {
@@ -168,11 +152,10 @@ async fn look(
     } else {
         lanes.examine(application, ACTOR).await
     };
-    let next = result.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         tracing::warn!(attempt.name = %name, %error, "a look at an attempt failed");
         Next::After(RETRY_PAUSE)
-    });
-    (name, next)
+    })
 }
 
 /// Something of an attempt that is over: cleaning it up begins anew when it should not be there.

@@ -98,3 +98,20 @@ async fn killed_before_placement_it_goes_on_from_the_queue() {
     installation.submission.start().await;
     assert_launched_once(&installation, &witness, &id).await;
 }
+
+#[tokio::test]
+async fn a_burst_is_launched_once_each_and_keeps_nobody_from_the_database() {
+    let installation = Installation::start(Database::Sqlite).await;
+    let witness = installation.objects.witness().await;
+    let mut ids = Vec::new();
+    for n in 0..40 {
+        ids.push(installation.submit(&format!("key-{n}")).await);
+    }
+    for id in &ids {
+        let application = installation.reaches(id, ApplicationState::Submitted).await;
+        let uid = application.attempts[0].uid.clone();
+        assert_eq!(witness.uids(&format!("{id}-1")), [uid]);
+    }
+    let log = installation.submission.log();
+    assert!(!log.contains("the database does not answer"), "{log}");
+}
