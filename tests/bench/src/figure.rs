@@ -6,7 +6,8 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
     /// What was measured.
-    pub(crate) figure: &'static str,
+    #[serde(rename = "figure")]
+    pub(crate) name: &'static str,
     /// How much.
     pub(crate) value: f64,
     /// In what.

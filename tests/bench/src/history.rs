@@ -43,14 +43,14 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let peer = Some("Spark History Server 4.0.1, first answer about jobs");
     Ok(vec![
         Figure {
-            figure: "index_events_per_s",
+            name: "index_events_per_s",
             value: events / ours,
             unit: "1/s",
             floor: Some(events / theirs),
             floor_of: peer,
         },
         Figure {
-            figure: "index_mb_per_s",
+            name: "index_mb_per_s",
             value: megabytes / ours,
             unit: "MB/s",
             floor: Some(megabytes / theirs),

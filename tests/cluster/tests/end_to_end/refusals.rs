@@ -18,7 +18,7 @@ const FAULTS: [Fault; 5] = [
     }),
     ("project", |request| request.project = "p".repeat(64)),
     ("spec.queue", |request| {
-        spec(request).queue = String::from("root.nowhere")
+        spec(request).queue = String::from("root.nowhere");
     }),
     ("spec.spark_conf", |request| {
         let value = "x".repeat(2 * 1024 * 1024);
