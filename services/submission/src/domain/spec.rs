@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 pub use parse::parse;
 use serde::{Deserialize, Serialize};
 
-/// What to run, checked by [`parse()`]; values are as the caller gave them, with 0 for "the default".
+/// What to run, checked by [`parse()`]; values are as the caller gave them, with 0 for "the
+/// default".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The language of the main file.

@@ -14,12 +14,17 @@ pub struct Rejection {
     pub message: String,
 }
 
+/// What the kubelet says of a container about which it knows nothing.
+const STATUS_UNKNOWN: &str = "ContainerStatusUnknown";
+
 /// The exit of an attempt of which nothing runs any more. `log` is the end of the driver's log,
 /// empty when it could not be read.
 pub fn exit_of(observation: &Observation, log: &str, rejection: Option<&Rejection>) -> Exit {
     let driver = observation.driver.as_ref();
-    let exit_code = driver.and_then(|driver| match driver.container {
-        Container::Terminated { exit_code, .. } => Some(exit_code),
+    let exit_code = driver.and_then(|driver| match &driver.container {
+        // The kubelet fills in 137 when it knows of no container, such as one that never started.
+        Container::Terminated { reason, .. } if reason == STATUS_UNKNOWN => None,
+        Container::Terminated { exit_code, .. } => Some(*exit_code),
         _ => None,
     });
     let Ending { category, message } = driver
@@ -115,7 +120,7 @@ fn of_container(
     if let Some(ending) = disruption_of(driver) {
         return ending;
     }
-    if reason == "ContainerStatusUnknown" {
+    if reason == STATUS_UNKNOWN {
         return Ending {
             category: ExitCategory::NodeLost,
             message: "the node did not tell how the driver ended".to_owned(),

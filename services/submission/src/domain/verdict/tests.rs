@@ -353,3 +353,15 @@ fn a_failed_submission_is_a_refused_launch() {
         ExitCategory::LaunchRefused
     );
 }
+
+#[test]
+fn a_container_that_nobody_knows_has_no_exit_code() {
+    for (reason, exit_code) in [("ContainerStatusUnknown", None), ("Error", Some(137))] {
+        let observation = Observation {
+            object: None,
+            driver: Some(pod(&terminated(137, reason))),
+        };
+        let exit = exit_of(&observation, "", None);
+        assert_eq!(exit.exit_code, exit_code, "{reason}");
+    }
+}
