@@ -193,6 +193,15 @@ pub async fn spark_home() -> Result<PathBuf> {
     pyspark::ensure(&Cache::locate()?).await
 }
 
+/// The program `kubectl`: the machine's, or one built from the cluster's Go module. Needs no
+/// cluster.
+///
+/// # Errors
+/// When there is none and it cannot be built.
+pub async fn kubectl_program() -> Result<PathBuf> {
+    tools::kubectl(&Cache::locate()?).await
+}
+
 /// The credentials are those of `deploy/kustomize/platform/s3`.
 async fn object_store(kubectl: &Kubectl) -> Result<ObjectStore> {
     Ok(ObjectStore {

@@ -114,6 +114,8 @@ async fn submission(mesh: &Mesh, proxy: &FaultProxy, folder: &Path) -> Program {
     let environment = [
         ("MOKA_CLUSTERS", clusters.as_str()),
         ("MOKA_DATABASE_URL", database.as_str()),
+        // What a killed process held is free again soon.
+        ("MOKA_LEASE_SECONDS", "5"),
         (
             "MOKA_SCHEDULER_ADAPTER_URL",
             mesh.endpoints.scheduler_adapter.as_str(),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod crash;
+mod documents;
 mod failing;
 mod main_job;
 mod refusals;

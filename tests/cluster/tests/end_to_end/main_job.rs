@@ -21,7 +21,7 @@ use moka_xtask::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Mesh, fresh_key};
+use crate::{Mesh, documents, fresh_key};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -76,6 +76,7 @@ async fn a_report_goes_through_the_whole_mesh() {
         series.count
     );
     the_shipper_tells_its_streams(mesh, &id).await;
+    documents::commands_work(mesh, &id).await;
 }
 
 async fn submit(clients: &Clients, request: SubmitApplicationRequest) -> String {

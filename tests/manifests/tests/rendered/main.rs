@@ -6,6 +6,7 @@ mod snapshots;
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use serde_json::Value;
@@ -24,12 +25,18 @@ fn workspace() -> PathBuf {
 
 /// The YAML that kustomize renders.
 fn render(folder: &str) -> String {
+    static KUBECTL: LazyLock<PathBuf> = LazyLock::new(|| {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+        runtime
+            .block_on(moka_xtask::cluster::kubectl_program())
+            .expect("kubectl is here or is built")
+    });
     let path = workspace().join("deploy/kustomize").join(folder);
-    let output = Command::new("kubectl")
+    let output = Command::new(&*KUBECTL)
         .arg("kustomize")
         .arg(&path)
         .output()
-        .expect("kubectl renders the manifests and must be installed");
+        .expect("kubectl runs");
     assert!(
         output.status.success(),
         "{folder}: {}",
