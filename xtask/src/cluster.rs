@@ -50,6 +50,8 @@ pub(crate) use self::{
 
 /// The node's address, on the bridge of its pods.
 const NODE_ADDRESS: &str = "10.88.0.1";
+/// Where services have their addresses.
+const SERVICE_ADDRESSES: &str = "10.96.0.0/16";
 const NODE_NAME: &str = "moka-local";
 /// Where pods of the platform keep what outlives them.
 const NODE_FOLDER: &str = "/var/lib/moka";

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{
-    NODE_ADDRESS, NODE_NAME,
+    NODE_ADDRESS, NODE_NAME, SERVICE_ADDRESSES,
     cache::{Cache, RUN, State},
     command,
     daemon::Daemon,
@@ -268,7 +268,7 @@ pub(crate) fn api_server_arguments(pki: &Pki, server: &ApiServer<'_>) -> Vec<Str
             "--service-account-signing-key-file={}",
             shown(&pki.key("service-account"))
         ),
-        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        format!("--service-cluster-ip-range={SERVICE_ADDRESSES}"),
         "--allow-privileged=true".to_owned(),
     ]
 }

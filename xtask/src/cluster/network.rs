@@ -5,7 +5,7 @@ use std::{fs, process::Stdio};
 use anyhow::{Context as _, Result};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use super::{NODE_ADDRESS, command};
+use super::{NODE_ADDRESS, SERVICE_ADDRESSES, command};
 
 const BRIDGE: &str = "cni0";
 const NETWORK: &str = "moka-pods";
@@ -25,6 +25,18 @@ pub(crate) async fn create() -> Result<()> {
         command::output(&mut ip(&["addr", "add", &address, "dev", BRIDGE])).await?;
     }
     command::output(&mut ip(&["link", "set", BRIDGE, "up"])).await?;
+    // Until kube-proxy knows a service, a packet to its address goes wherever the machine's routes
+    // lead: out, where a stranger may take the connection and keep it. Here it ends on the bridge.
+    let services = [
+        "route",
+        "replace",
+        SERVICE_ADDRESSES,
+        "dev",
+        BRIDGE,
+        "src",
+        NODE_ADDRESS,
+    ];
+    command::output(&mut ip(&services)).await?;
     Ok(())
 }
 

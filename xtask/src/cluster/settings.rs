@@ -82,6 +82,13 @@ pub(crate) fn write(cache: &Cache, state: &State) -> Result<Pki> {
 
 fn render(text: &str, cache: &Cache, state: &State) -> String {
     let path = |path: &Path| path.display().to_string();
+    // CoreDNS refuses to start with nobody to forward to.
+    let resolvers = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let forward = if resolvers.lines().any(|line| line.starts_with("nameserver")) {
+        "forward . /etc/resolv.conf"
+    } else {
+        ""
+    };
     [
         ("${RUN}", RUN.to_owned()),
         ("${STATE}", path(state.root())),
@@ -90,6 +97,7 @@ fn render(text: &str, cache: &Cache, state: &State) -> String {
         ("${CONTAINERD_ROOT}", path(&cache.containerd_root())),
         ("${ADDRESS}", NODE_ADDRESS.to_owned()),
         ("${NODE}", NODE_NAME.to_owned()),
+        ("${FORWARD}", forward.to_owned()),
     ]
     .into_iter()
     .fold(text.to_owned(), |text, (variable, value)| {
