@@ -43,7 +43,7 @@ pub(crate) use self::{
     daemon::{Daemon, stop as stop_daemon},
     kubectl::Kubectl,
     packages::{IMAGES as IMAGE_PACKAGES, ensure as ensure_packages, is_root},
-    probe::{Probe, component as wait_for_daemon},
+    probe::{Probe, component as wait_for_daemon, wait as wait_for},
     progress::step,
     tools::{binary as tool, ensure as ensure_tools},
 };

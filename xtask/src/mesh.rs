@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 pub use self::clients::{Clients, Endpoints, exporter};
 use crate::{
-    cluster::{self, Cache, ClusterInfo, Kubectl, step},
+    cluster::{self, Cache, ClusterInfo, Kubectl, Probe, step, wait_for},
     workspace,
 };
 
@@ -79,10 +79,15 @@ pub async fn install(cluster: &ClusterInfo) -> Result<Endpoints> {
         {
             wait(&kubectl, service).await?;
         }
-        Ok(())
+        // A service is ready some time before kube-proxy has its address.
+        let endpoints = Endpoints::find(&kubectl).await?;
+        for (service, url) in endpoints.services() {
+            let address = url.trim_start_matches("http://").to_owned();
+            wait_for(service, &Probe::Tcp(address), PATIENCE).await?;
+        }
+        Ok(endpoints)
     };
-    step("installing the mesh", apply).await?;
-    Endpoints::find(&kubectl).await
+    step("installing the mesh", apply).await
 }
 
 /// What a service runs as.

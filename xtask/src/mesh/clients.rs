@@ -62,6 +62,19 @@ impl Endpoints {
     }
 }
 
+impl Endpoints {
+    /// The services and where each answers.
+    pub(super) fn services(&self) -> [(&'static str, &str); 5] {
+        [
+            ("submission", &self.submission),
+            ("scheduler-adapter", &self.scheduler_adapter),
+            ("log-broker", &self.log_broker),
+            ("history-index", &self.history_index),
+            ("history-index's REST", &self.history_rest),
+        ]
+    }
+}
+
 /// A generated client of each service.
 #[derive(Clone, Debug)]
 pub struct Clients {
