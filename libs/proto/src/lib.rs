@@ -3,10 +3,6 @@
 //!
 //! Clients are `moka_proto::<noun>::v1::<noun>_service_client`, servers likewise.
 #![expect(clippy::pedantic, clippy::all, reason = "generated code")]
-#![allow(
-    rustdoc::all,
-    reason = "comments of the protos are written for every language, not for rustdoc"
-)]
 
 include!("generated/modules.rs");
 

@@ -17,6 +17,10 @@ const LEFTOVERS: &[(&str, &str)] = &[
         "nothing is left for later in the code; open an issue",
     ),
     (
+        concat!("#![", "allow("),
+        "use #![expect(…, reason)], which complains when it is no longer needed",
+    ),
+    (
         concat!("#[", "allow("),
         "use #[expect(…, reason)], which complains when it is no longer needed",
     ),
