@@ -19,6 +19,8 @@ pub enum ErrorCode {
     Unavailable,
     /// The caller's time ran out.
     DeadlineExceeded,
+    /// Another write came in between.
+    Aborted,
     /// A defect of ours.
     Internal,
 }
@@ -92,4 +94,22 @@ reasons! {
     DeadlineExceeded = "DEADLINE_EXCEEDED" => DeadlineExceeded,
     /// A defect; the log has the details.
     Internal = "INTERNAL" => Internal,
+    /// The filter or the order of a list is not well formed.
+    InvalidFilter = "INVALID_FILTER" => InvalidArgument,
+    /// The project's policy does not allow the request.
+    PolicyViolation = "POLICY_VIOLATION" => FailedPrecondition,
+    /// The application has not ended.
+    ApplicationLive = "APPLICATION_LIVE" => FailedPrecondition,
+    /// No cluster of the fleet has this name.
+    ClusterNotFound = "CLUSTER_NOT_FOUND" => NotFound,
+    /// Something of applications is left in the cluster.
+    ClusterNotEmpty = "CLUSTER_NOT_EMPTY" => FailedPrecondition,
+    /// The project has no rules.
+    ProjectNotFound = "PROJECT_NOT_FOUND" => NotFound,
+    /// The workflow has no strategy.
+    StrategyNotFound = "STRATEGY_NOT_FOUND" => NotFound,
+    /// Another one of this name exists already.
+    ResourceExists = "RESOURCE_EXISTS" => AlreadyExists,
+    /// Somebody else wrote it since it was read.
+    RevisionConflict = "REVISION_CONFLICT" => Aborted,
 }

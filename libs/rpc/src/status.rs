@@ -64,6 +64,7 @@ pub fn code_of(code: ErrorCode) -> Code {
         ErrorCode::ResourceExhausted => Code::ResourceExhausted,
         ErrorCode::Unavailable => Code::Unavailable,
         ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorCode::Aborted => Code::Aborted,
         ErrorCode::Internal => Code::Internal,
     }
 }

@@ -13,11 +13,14 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use futures::Stream;
 use moka_core::{ApplicationId, ErrorReason, PublicError, clock::Clock, entropy::Entropy};
 use moka_proto::submission::v1::{
-    CancelApplicationRequest, CancelApplicationResponse, GetApplicationRequest,
-    GetApplicationResponse, ListApplicationEventsRequest, ListApplicationEventsResponse,
-    ListApplicationsRequest, ListApplicationsResponse, SubmitApplicationRequest,
-    SubmitApplicationResponse, WatchApplicationsRequest, WatchApplicationsResponse,
-    submission_service_server::SubmissionService,
+    CancelApplicationRequest, CancelApplicationResponse, ExplainApplicationRequest,
+    ExplainApplicationResponse, GetApplicationLinksRequest, GetApplicationLinksResponse,
+    GetApplicationRequest, GetApplicationResponse, ListApplicationEventsRequest,
+    ListApplicationEventsResponse, ListApplicationsRequest, ListApplicationsResponse,
+    RetryApplicationRequest, RetryApplicationResponse, SubmitApplicationRequest,
+    SubmitApplicationResponse, SubmitApplicationsRequest, SubmitApplicationsResponse,
+    ValidateApplicationRequest, ValidateApplicationResponse, WatchApplicationsRequest,
+    WatchApplicationsResponse, submission_service_server::SubmissionService,
 };
 use moka_rpc::{status_of, until_stopped};
 use tokio_util::sync::CancellationToken;
@@ -105,6 +108,40 @@ impl SubmissionService for Api {
         request: Request<CancelApplicationRequest>,
     ) -> Result<Response<CancelApplicationResponse>, Status> {
         answer(cancel::cancel(self, request.get_ref()).await)
+    }
+    async fn submit_applications(
+        &self,
+        _request: Request<SubmitApplicationsRequest>,
+    ) -> Result<Response<SubmitApplicationsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn validate_application(
+        &self,
+        _request: Request<ValidateApplicationRequest>,
+    ) -> Result<Response<ValidateApplicationResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn retry_application(
+        &self,
+        _request: Request<RetryApplicationRequest>,
+    ) -> Result<Response<RetryApplicationResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn explain_application(
+        &self,
+        _request: Request<ExplainApplicationRequest>,
+    ) -> Result<Response<ExplainApplicationResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn get_application_links(
+        &self,
+        _request: Request<GetApplicationLinksRequest>,
+    ) -> Result<Response<GetApplicationLinksResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 }
 

@@ -48,6 +48,24 @@ pub enum ErrorReason {
     DeadlineExceeded = 20,
     /// A defect of the service; its log has the details. INTERNAL.
     Internal = 21,
+    /// The filter or the order of a list is not well formed; the violation says where. INVALID_ARGUMENT.
+    InvalidFilter = 22,
+    /// The project's policy does not allow the request; the violations name fields and rules. FAILED_PRECONDITION.
+    PolicyViolation = 23,
+    /// The application has not ended. FAILED_PRECONDITION.
+    ApplicationLive = 24,
+    /// No cluster of the fleet has this name. NOT_FOUND.
+    ClusterNotFound = 25,
+    /// Something of applications is left in the cluster. FAILED_PRECONDITION.
+    ClusterNotEmpty = 26,
+    /// The project has no rules. NOT_FOUND.
+    ProjectNotFound = 27,
+    /// The workflow has no strategy. NOT_FOUND.
+    StrategyNotFound = 28,
+    /// Another one of this name exists already. ALREADY_EXISTS.
+    ResourceExists = 29,
+    /// Somebody else wrote it since it was read; read it again. ABORTED.
+    RevisionConflict = 30,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -78,6 +96,15 @@ impl ErrorReason {
             Self::PeerUnavailable => "ERROR_REASON_PEER_UNAVAILABLE",
             Self::DeadlineExceeded => "ERROR_REASON_DEADLINE_EXCEEDED",
             Self::Internal => "ERROR_REASON_INTERNAL",
+            Self::InvalidFilter => "ERROR_REASON_INVALID_FILTER",
+            Self::PolicyViolation => "ERROR_REASON_POLICY_VIOLATION",
+            Self::ApplicationLive => "ERROR_REASON_APPLICATION_LIVE",
+            Self::ClusterNotFound => "ERROR_REASON_CLUSTER_NOT_FOUND",
+            Self::ClusterNotEmpty => "ERROR_REASON_CLUSTER_NOT_EMPTY",
+            Self::ProjectNotFound => "ERROR_REASON_PROJECT_NOT_FOUND",
+            Self::StrategyNotFound => "ERROR_REASON_STRATEGY_NOT_FOUND",
+            Self::ResourceExists => "ERROR_REASON_RESOURCE_EXISTS",
+            Self::RevisionConflict => "ERROR_REASON_REVISION_CONFLICT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -105,9 +132,44 @@ impl ErrorReason {
             "ERROR_REASON_PEER_UNAVAILABLE" => Some(Self::PeerUnavailable),
             "ERROR_REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
+            "ERROR_REASON_INVALID_FILTER" => Some(Self::InvalidFilter),
+            "ERROR_REASON_POLICY_VIOLATION" => Some(Self::PolicyViolation),
+            "ERROR_REASON_APPLICATION_LIVE" => Some(Self::ApplicationLive),
+            "ERROR_REASON_CLUSTER_NOT_FOUND" => Some(Self::ClusterNotFound),
+            "ERROR_REASON_CLUSTER_NOT_EMPTY" => Some(Self::ClusterNotEmpty),
+            "ERROR_REASON_PROJECT_NOT_FOUND" => Some(Self::ProjectNotFound),
+            "ERROR_REASON_STRATEGY_NOT_FOUND" => Some(Self::StrategyNotFound),
+            "ERROR_REASON_RESOURCE_EXISTS" => Some(Self::ResourceExists),
+            "ERROR_REASON_REVISION_CONFLICT" => Some(Self::RevisionConflict),
             _ => None,
         }
     }
+}
+/// Why one item of many was refused: what a call for this item alone would have failed with.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Refusal {
+    /// The reason.
+    #[prost(enumeration = "ErrorReason", tag = "1")]
+    pub reason: i32,
+    /// A sentence.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+    /// The fields at fault, named from the item.
+    #[prost(message, repeated, tag = "3")]
+    pub violations: ::prost::alloc::vec::Vec<Violation>,
+    /// How long to wait before trying again; unset when waiting does not help.
+    #[prost(message, optional, tag = "4")]
+    pub retry_delay: ::core::option::Option<::prost_types::Duration>,
+}
+/// A field at fault.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Violation {
+    /// Its path.
+    #[prost(string, tag = "1")]
+    pub field: ::prost::alloc::string::String,
+    /// What is wrong, and the limit.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
 }
 /// What one pod asks for: the sum over its containers, sidecars included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -138,6 +138,54 @@ impl SubmissionService for FakeSubmission {
     ) -> Result<Response<CancelApplicationResponse>, Status> {
         Err(Status::unimplemented("not part of the test"))
     }
+
+    async fn submit_applications(
+        &self,
+        _request: tonic::Request<moka_proto::submission::v1::SubmitApplicationsRequest>,
+    ) -> Result<
+        tonic::Response<moka_proto::submission::v1::SubmitApplicationsResponse>,
+        tonic::Status,
+    > {
+        Err(tonic::Status::unimplemented("not part of this fake"))
+    }
+
+    async fn validate_application(
+        &self,
+        _request: tonic::Request<moka_proto::submission::v1::ValidateApplicationRequest>,
+    ) -> Result<
+        tonic::Response<moka_proto::submission::v1::ValidateApplicationResponse>,
+        tonic::Status,
+    > {
+        Err(tonic::Status::unimplemented("not part of this fake"))
+    }
+
+    async fn retry_application(
+        &self,
+        _request: tonic::Request<moka_proto::submission::v1::RetryApplicationRequest>,
+    ) -> Result<tonic::Response<moka_proto::submission::v1::RetryApplicationResponse>, tonic::Status>
+    {
+        Err(tonic::Status::unimplemented("not part of this fake"))
+    }
+
+    async fn explain_application(
+        &self,
+        _request: tonic::Request<moka_proto::submission::v1::ExplainApplicationRequest>,
+    ) -> Result<
+        tonic::Response<moka_proto::submission::v1::ExplainApplicationResponse>,
+        tonic::Status,
+    > {
+        Err(tonic::Status::unimplemented("not part of this fake"))
+    }
+
+    async fn get_application_links(
+        &self,
+        _request: tonic::Request<moka_proto::submission::v1::GetApplicationLinksRequest>,
+    ) -> Result<
+        tonic::Response<moka_proto::submission::v1::GetApplicationLinksResponse>,
+        tonic::Status,
+    > {
+        Err(tonic::Status::unimplemented("not part of this fake"))
+    }
 }
 
 async fn tell_all(

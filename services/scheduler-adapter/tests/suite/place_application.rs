@@ -20,6 +20,7 @@ fn request(queue: &str, executor_count: i32) -> PlacementRequest {
         executor: Some(size),
         executor_count,
         clusters: Vec::new(),
+        ..PlacementRequest::default()
     }
 }
 
@@ -106,6 +107,7 @@ async fn every_invalid_field_is_named() {
         }),
         executor_count: 100_001,
         clusters: vec!["elsewhere".to_owned()],
+        ..PlacementRequest::default()
     };
     let error_of_all = error(&service, Some(invalid)).await;
     assert_eq!(error_of_all.reason, ErrorReason::InvalidField);

@@ -6,7 +6,7 @@ use moka_rpc::timestamp::to_proto;
 use crate::domain::{
     application::{Application, Attempt, Event},
     exit::{Exit, ExitCategory},
-    spec::{Language, Spec},
+    spec::{Architecture, Language, Spec},
     state::ApplicationState,
 };
 
@@ -21,6 +21,7 @@ pub(super) fn application(application: Application) -> wire::Application {
         update_time,
         end_time,
         version,
+        next_attempt_time,
     } = application;
     wire::Application {
         application_id: id.to_string(),
@@ -39,10 +40,12 @@ pub(super) fn application(application: Application) -> wire::Application {
         update_time: Some(to_proto(update_time)),
         end_time: end_time.map(to_proto),
         version,
+        next_attempt_time: next_attempt_time.map(to_proto),
     }
 }
 
 fn attempt(name: moka_core::AttemptName, attempt: Attempt) -> wire::Attempt {
+    let launch = attempt.launch.as_ref();
     wire::Attempt {
         number: i32::try_from(attempt.number).unwrap_or(i32::MAX),
         name: name.to_string(),
@@ -55,6 +58,16 @@ fn attempt(name: moka_core::AttemptName, attempt: Attempt) -> wire::Attempt {
         start_time: attempt.start_time.map(to_proto),
         end_time: attempt.end_time.map(to_proto),
         exit: attempt.exit.map(exit),
+        reason: attempt.reason,
+        image: launch
+            .map(|launch| launch.image.clone())
+            .unwrap_or_default(),
+        architecture: launch
+            .and_then(|launch| launch.architecture)
+            .map_or(wire::Architecture::Unspecified, architecture)
+            .into(),
+        driver_memory_bytes: launch.map_or(0, |launch| signed(launch.driver.memory_bytes)),
+        executor_memory_bytes: launch.map_or(0, |launch| signed(launch.executor.pod.memory_bytes)),
     }
 }
 
@@ -82,10 +95,22 @@ pub(super) fn event(event: Event) -> wire::ApplicationEvent {
     }
 }
 
+fn architecture(architecture: Architecture) -> wire::Architecture {
+    match architecture {
+        Architecture::Amd64 => wire::Architecture::Amd64,
+        Architecture::Arm64 => wire::Architecture::Arm64,
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
 fn spec(spec: Spec) -> wire::ApplicationSpec {
-    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    let (driver, executor) = (spec.driver, spec.executor);
     wire::ApplicationSpec {
         r#type: language(spec.language).into(),
         image: spec.image,
@@ -94,21 +119,24 @@ fn spec(spec: Spec) -> wire::ApplicationSpec {
         arguments: spec.arguments,
         spark_version: spec.spark_version,
         spark_conf: spec.spark_conf,
-        driver: Some(wire::DriverSpec {
+        driver: spec.driver.map(|driver| wire::DriverSpec {
             cores: count(driver.cores),
             cpu_request_millicores: driver.cpu_request_millicores.into(),
             memory_bytes: signed(driver.memory_bytes),
             memory_overhead_bytes: signed(driver.memory_overhead_bytes),
+            ..wire::DriverSpec::default()
         }),
-        executor: Some(wire::ExecutorSpec {
+        executor: spec.executor.map(|executor| wire::ExecutorSpec {
             instances: count(executor.instances),
             cores: count(executor.pod.cores),
             cpu_request_millicores: executor.pod.cpu_request_millicores.into(),
             memory_bytes: signed(executor.pod.memory_bytes),
             memory_overhead_bytes: signed(executor.pod.memory_overhead_bytes),
+            ..wire::ExecutorSpec::default()
         }),
         queue: spec.queue,
         environment: spec.environment,
+        ..wire::ApplicationSpec::default()
     }
 }
 
@@ -118,6 +146,7 @@ fn language(language: Language) -> wire::ApplicationType {
         Language::Java => wire::ApplicationType::Java,
         Language::Scala => wire::ApplicationType::Scala,
         Language::R => wire::ApplicationType::R,
+        Language::Sql => wire::ApplicationType::Sql,
     }
 }
 
@@ -156,5 +185,8 @@ fn category(category: ExitCategory) -> wire::ExitCategory {
         ExitCategory::Deleted => wire::ExitCategory::Deleted,
         ExitCategory::Cancelled => wire::ExitCategory::Cancelled,
         ExitCategory::Unknown => wire::ExitCategory::Unknown,
+        ExitCategory::ExecutorOutOfMemory => wire::ExitCategory::ExecutorOutOfMemory,
+        ExitCategory::Deadline => wire::ExitCategory::Deadline,
+        ExitCategory::Rerouted => wire::ExitCategory::Rerouted,
     }
 }

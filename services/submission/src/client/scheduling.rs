@@ -81,6 +81,7 @@ impl Scheduler for SchedulerClient {
             executor: Some(pod_size(request.executor)),
             executor_count: i32::try_from(request.executor_count).unwrap_or(i32::MAX),
             clusters: request.clusters.clone(),
+            ..WirePlacementRequest::default()
         };
         let request = PlaceApplicationRequest {
             request: Some(request),

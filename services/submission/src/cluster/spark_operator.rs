@@ -99,7 +99,10 @@ impl SparkOperator {
 impl Launcher for SparkOperator {
     async fn create(&self, application: &Application, attempt: &Attempt) -> Result<Created> {
         let target = Target::of(application, attempt);
-        let document = manifest::spark_application(application, attempt, &self.settings);
+        let Some(launch) = &attempt.launch else {
+            return Err(Error::Refused("it was never placed".to_owned()));
+        };
+        let document = manifest::spark_application(application, attempt, launch, &self.settings);
         if let Some(uid) = self.create_document(&target.namespace, document).await? {
             return Ok(Created::New { uid });
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     exit::{Exit, ExitCategory},
+    launch_spec::LaunchSpec,
     state::ApplicationState,
     submission::Submission,
 };
@@ -33,6 +34,8 @@ pub struct Application {
     pub end_time: Option<Timestamp>,
     /// Sequence number of the last change.
     pub version: i64,
+    /// While RETRY_WAIT: when the next attempt may begin.
+    pub next_attempt_time: Option<Timestamp>,
 }
 
 impl Application {
@@ -59,8 +62,12 @@ impl Application {
 pub struct Attempt {
     /// Counts from 1.
     pub number: u32,
+    /// Why there is this attempt.
+    pub reason: String,
     /// Where it was to run, and what its pods carry.
     pub placement: Placement,
+    /// What it is launched with; `None` when it was refused before that was known.
+    pub launch: Option<LaunchSpec>,
     /// The SparkApplication's uid, once it is known.
     pub uid: Option<String>,
     /// Spark's own id, once the driver exists.

@@ -71,6 +71,7 @@ macro_rules! categories {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
         /// What kind of end an attempt had.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
         pub enum ExitCategory {
             $($(#[doc = $doc])* $variant,)*
         }
@@ -110,6 +111,12 @@ categories! {
     Cancelled = "CANCELLED",
     /// None of the others, or not to be found out.
     Unknown = "UNKNOWN",
+    /// An executor exceeded its memory, and the application failed of it.
+    ExecutorOutOfMemory = "EXECUTOR_OUT_OF_MEMORY",
+    /// A deadline of the request passed.
+    Deadline = "DEADLINE",
+    /// Its name is fenced, and another attempt goes elsewhere. It never ran.
+    Rerouted = "REROUTED",
 }
 
 /// The text names no category.

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use super::{
     application::{Application, Attempt, Ending, Placement},
     exit::{Exit, ExitCategory},
+    launch_spec::LaunchSpec,
+    retry::{self, Retry},
     state::{ApplicationState, Step},
 };
 
@@ -12,7 +14,12 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happening {
     /// A place was chosen for the next attempt.
-    Placed(Placement),
+    Placed {
+        /// The place.
+        placement: Placement,
+        /// What it will be launched with.
+        launch: Box<LaunchSpec>,
+    },
     /// No place was found for good, or the cluster refuses the object.
     Refused(Exit),
     /// The object exists.
@@ -61,8 +68,12 @@ pub enum Effect {
 pub fn apply(application: &mut Application, happening: &Happening, now: Timestamp) -> Effect {
     let noted = note(application, happening, now);
     let previous_state = application.state;
-    let Some(state) = step_of(application, happening).and_then(|step| previous_state.after(step))
-    else {
+    let retry = retry_of(application, happening, now);
+    let step = match retry {
+        Some(_) => Some(Step::Retry),
+        None => step_of(application, happening),
+    };
+    let Some(state) = step.and_then(|step| previous_state.after(step)) else {
         return if noted {
             Effect::Noted
         } else {
@@ -71,6 +82,9 @@ pub fn apply(application: &mut Application, happening: &Happening, now: Timestam
     };
     application.state = state;
     application.update_time = now;
+    application.next_attempt_time = retry
+        .filter(|_| state == ApplicationState::RetryWait)
+        .map(|retry| retry.not_before);
     if state.is_final() {
         application.end_time = Some(now);
     }
@@ -81,9 +95,21 @@ pub fn apply(application: &mut Application, happening: &Happening, now: Timestam
     }
 }
 
+/// Whether another attempt follows the one that this happening ends.
+fn retry_of(application: &Application, happening: &Happening, now: Timestamp) -> Option<Retry> {
+    match happening {
+        Happening::Refused(_) | Happening::Ended(_)
+            if application.state.after(Step::Retry).is_some() =>
+        {
+            retry::after(application, now)
+        }
+        _ => None,
+    }
+}
+
 fn step_of(application: &Application, happening: &Happening) -> Option<Step> {
     match happening {
-        Happening::Placed(_) => Some(Step::Place),
+        Happening::Placed { .. } => Some(Step::Place),
         Happening::Refused(_) => Some(Step::Refuse),
         Happening::Created { .. } => Some(Step::Create),
         Happening::DriverStarted { .. } => Some(Step::Start),
@@ -105,10 +131,10 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
         return false;
     }
     match happening {
-        Happening::Placed(placement) if state.after(Step::Place).is_some() => {
-            application
-                .attempts
-                .push(next_attempt(application, placement.clone(), now));
+        Happening::Placed { placement, launch } if state.after(Step::Place).is_some() => {
+            let launch = Some(LaunchSpec::clone(launch));
+            let attempt = next_attempt(application, placement.clone(), launch, now);
+            application.attempts.push(attempt);
             true
         }
         Happening::Refused(exit) if state.after(Step::Refuse).is_some() => {
@@ -117,9 +143,8 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
                     queue: application.submission.spec.queue.clone(),
                     ..Placement::default()
                 };
-                application
-                    .attempts
-                    .push(next_attempt(application, placement, now));
+                let attempt = next_attempt(application, placement, None, now);
+                application.attempts.push(attempt);
             }
             application.attempts.last_mut().is_some_and(|attempt| {
                 attempt.exit = Some(exit.clone());
@@ -147,7 +172,9 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
             .attempts
             .last_mut()
             .is_some_and(|attempt| note_run(attempt, happening, now)),
-        Happening::Placed(_) | Happening::Refused(_) | Happening::CancelRequested { .. } => false,
+        Happening::Placed { .. } | Happening::Refused(_) | Happening::CancelRequested { .. } => {
+            false
+        }
     }
 }
 
@@ -184,12 +211,19 @@ fn fill<T>(slot: &mut Option<T>, value: T) -> bool {
     empty
 }
 
-fn next_attempt(application: &Application, placement: Placement, now: Timestamp) -> Attempt {
+fn next_attempt(
+    application: &Application,
+    placement: Placement,
+    launch: Option<LaunchSpec>,
+    now: Timestamp,
+) -> Attempt {
     Attempt {
         number: application
             .attempt()
             .map_or(1, |attempt| attempt.number + 1),
+        reason: retry::reason(application),
         placement,
+        launch,
         uid: None,
         spark_application_id: None,
         create_time: now,
@@ -208,7 +242,7 @@ fn message_of(application: &Application, happening: &Happening) -> String {
         exit.map_or_else(String::new, |exit| exit.message.clone())
     };
     match happening {
-        Happening::Placed(placement) => format!(
+        Happening::Placed { placement, .. } => format!(
             "placed in queue {} of cluster {}",
             placement.queue, placement.cluster
         ),

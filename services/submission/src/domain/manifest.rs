@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     application::{Application, Attempt},
+    launch_spec::LaunchSpec,
     sizing::ContainerSize,
 };
 
@@ -40,10 +41,10 @@ pub struct ExporterSettings {
 pub fn spark_application(
     application: &Application,
     attempt: &Attempt,
+    spec: &LaunchSpec,
     settings: &ManifestSettings,
 ) -> Value {
     let name = AttemptName::new(application.id, attempt.number);
-    let spec = &application.submission.spec;
     let driver = ContainerSize::of(spec.language, &spec.driver);
     let executor = ContainerSize::of(spec.language, &spec.executor.pod);
     let mut body = json!({
@@ -55,15 +56,15 @@ pub fn spark_application(
         "mainApplicationFile": spec.main_application_file,
         "arguments": spec.arguments,
         "restartPolicy": { "type": "Never" },
-        "sparkConf": settings::spark_conf(application, attempt, driver, executor),
+        "sparkConf": settings::spark_conf(application, attempt, spec, driver, executor),
         "driver": with(container(driver), json!({
             "podName": name.driver_pod(),
             "serviceAccount": settings.service_account,
-            "template": pods::driver(application, attempt, settings),
+            "template": pods::driver(application, attempt, spec, settings),
         })),
         "executor": with(container(executor), json!({
             "instances": spec.executor.instances,
-            "template": pods::executor(application, attempt),
+            "template": pods::executor(application, attempt, spec),
         })),
     });
     if let Some(main_class) = &spec.main_class {

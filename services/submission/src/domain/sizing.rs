@@ -2,7 +2,10 @@
 
 use moka_core::PodSize;
 
-use super::spec::{Language, PodSpec, Spec};
+use super::{
+    launch_spec::LaunchSpec,
+    spec::{Language, PodSpec},
+};
 
 const MIB: u64 = 1024 * 1024;
 /// Spark never reserves less beside the heap (`spark.driver.minMemoryOverhead`).
@@ -62,14 +65,14 @@ impl ContainerSize {
 /// <https://spark.apache.org/docs/4.0.1/running-on-kubernetes.html> (`memoryOverheadFactor`)
 fn overhead_by_rule(language: Language, heap_mib: u64) -> u64 {
     let share = match language {
-        Language::Python | Language::R => heap_mib * 2 / 5,
+        Language::Python | Language::R | Language::Sql => heap_mib * 2 / 5,
         Language::Java | Language::Scala => heap_mib / 10,
     };
     share.max(LEAST_OVERHEAD_MIB)
 }
 
 /// The driver's whole pod.
-pub fn driver_pod(spec: &Spec, with_sidecar: bool) -> PodSize {
+pub fn driver_pod(spec: &LaunchSpec, with_sidecar: bool) -> PodSize {
     let container = ContainerSize::of(spec.language, &spec.driver).pod_size();
     if with_sidecar {
         container + SIDECAR
@@ -79,7 +82,7 @@ pub fn driver_pod(spec: &Spec, with_sidecar: bool) -> PodSize {
 }
 
 /// One executor's whole pod.
-pub fn executor_pod(spec: &Spec) -> PodSize {
+pub fn executor_pod(spec: &LaunchSpec) -> PodSize {
     ContainerSize::of(spec.language, &spec.executor.pod).pod_size()
 }
 
@@ -93,6 +96,7 @@ mod tests {
             cpu_request_millicores,
             memory_bytes: memory_mib * MIB,
             memory_overhead_bytes: overhead_mib * MIB,
+            extended_resources: std::collections::BTreeMap::new(),
         }
     }
 
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_sidecar_is_part_of_the_drivers_pod() {
-        let spec = crate::domain::submission::tests::submission().spec;
+        let spec = crate::domain::submission::tests::launch_spec();
         let (with, without) = (driver_pod(&spec, true), driver_pod(&spec, false));
         assert_eq!(with, without + SIDECAR);
         assert_eq!(without.memory_bytes, (512 + 384) * 1024 * 1024);

@@ -9,6 +9,9 @@ use moka_core::{
     entropy::SeededEntropy,
 };
 use moka_db::{Database, PoolOptions};
+use moka_proto::submission::v1::{
+    self as wire, ApplicationSpec, ApplicationType, DriverSpec, SubmitApplicationRequest,
+};
 
 use super::{
     ChangeFilter, CleanUpStage, Error, ListQuery, Recorded, Result, SqlStore, Store, Submitted,
@@ -17,7 +20,7 @@ use crate::domain::{
     application::Placement,
     exit::{Exit, ExitCategory},
     lifecycle::Happening,
-    spec::{ExecutorSpec, Language, PodSpec, Spec},
+    resolve::{Rules, resolve},
     state::ApplicationState,
     submission::Submission,
 };
@@ -70,41 +73,52 @@ struct Suite {
 
 /// A submission for tests.
 pub fn submission(project: &str, key: &str, try_number: u32) -> Submission {
-    let pod = PodSpec {
-        cores: 1,
+    let pod = DriverSpec {
         cpu_request_millicores: 100,
         memory_bytes: 512 * 1024 * 1024,
-        memory_overhead_bytes: 0,
+        ..DriverSpec::default()
     };
-    Submission {
+    let spec = ApplicationSpec {
+        r#type: ApplicationType::Python.into(),
+        image: "registry.example/spark:4.0.1".to_owned(),
+        main_application_file: "local:///opt/app/report.py".to_owned(),
+        arguments: vec!["ä".to_owned()],
+        spark_version: "4.0.1".to_owned(),
+        spark_conf: [("spark.sql.ansi.enabled".to_owned(), "true".to_owned())].into(),
+        executor: Some(wire::ExecutorSpec {
+            instances: 2,
+            cpu_request_millicores: 100,
+            memory_bytes: pod.memory_bytes,
+            ..wire::ExecutorSpec::default()
+        }),
+        driver: Some(pod),
+        queue: "root.demo".to_owned(),
+        environment: [("A".to_owned(), "b".to_owned())].into(),
+        ..ApplicationSpec::default()
+    };
+    let request = SubmitApplicationRequest {
         project: project.to_owned(),
         idempotency_key: key.to_owned(),
-        try_number,
-        display_name: "report.py".to_owned(),
-        spec: Spec {
-            language: Language::Python,
-            image: "registry.example/spark:4.0.1".to_owned(),
-            main_application_file: "local:///opt/app/report.py".to_owned(),
-            main_class: None,
-            arguments: vec!["ä".to_owned()],
-            spark_version: "4.0.1".to_owned(),
-            spark_conf: [("spark.sql.ansi.enabled".to_owned(), "true".to_owned())].into(),
-            driver: pod,
-            executor: ExecutorSpec { instances: 2, pod },
-            queue: "root.demo".to_owned(),
-            environment: [("A".to_owned(), "b".to_owned())].into(),
-        },
-    }
+        try_number: i32::try_from(try_number).unwrap_or(i32::MAX),
+        spec: Some(spec),
+        ..SubmitApplicationRequest::default()
+    };
+    Submission::parse(&request).expect("the request is within every limit")
 }
 
 fn placed(cluster: &str) -> Happening {
-    Happening::Placed(Placement {
+    let placement = Placement {
         cluster: cluster.to_owned(),
         queue: "root.demo".to_owned(),
         namespace: "spark-jobs".to_owned(),
         scheduler_name: "yunikorn".to_owned(),
         ..Placement::default()
-    })
+    };
+    let launch = resolve(&submission("team-a", "key", 0).spec, Rules::default());
+    Happening::Placed {
+        placement,
+        launch: Box::new(launch.expect("the submission lacks nothing")),
+    }
 }
 
 fn created(uid: &str) -> Happening {

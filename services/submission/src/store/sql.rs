@@ -34,7 +34,8 @@ use crate::domain::{
     submission::Submission,
 };
 
-const MIGRATIONS: &[Migration] = moka_db::migrations!["20261121000000_applications"];
+const MIGRATIONS: &[Migration] =
+    moka_db::migrations!["20261121000000_applications", "20261121100000_front_door",];
 
 /// A store over a database.
 #[derive(Debug, Clone)]

@@ -23,6 +23,7 @@ use crate::{
         exit::{Exit, ExitCategory},
         lifecycle::Happening,
         observation::Owner,
+        resolve::{Rules, resolve},
         sizing,
         state::ApplicationState,
     },
@@ -147,12 +148,12 @@ async fn place(workers: &Workers, application: Application) -> Result<Applicatio
     let number = application
         .attempt()
         .map_or(1, |attempt| attempt.number + 1);
-    let spec = &application.submission.spec;
+    let spec = resolve(&application.submission.spec, Rules::default())?;
     let request = PlacementRequest {
         attempt: AttemptName::new(application.id, number),
         queue: spec.queue.clone(),
-        driver: sizing::driver_pod(spec, workers.pace.with_sidecar),
-        executor: sizing::executor_pod(spec),
+        driver: sizing::driver_pod(&spec, workers.pace.with_sidecar),
+        executor: sizing::executor_pod(&spec),
         executor_count: spec.executor.instances,
         clusters: workers.clusters.keys().cloned().collect(),
     };
@@ -162,7 +163,10 @@ async fn place(workers: &Workers, application: Application) -> Result<Applicatio
                 return Err(Error::UnknownCluster(placement.cluster));
             }
             placement.namespace.clone_from(&workers.pace.namespace);
-            Happening::Placed(placement)
+            Happening::Placed {
+                placement,
+                launch: Box::new(spec),
+            }
         }
         Err(error) => match error.reason {
             ErrorReason::GangExceedsQueue | ErrorReason::UnknownQueue => {

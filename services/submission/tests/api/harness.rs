@@ -125,6 +125,7 @@ impl Harness {
         let request = CancelApplicationRequest {
             application_id: application_id.to_owned(),
             reason: "not needed".to_owned(),
+            force: false,
         };
         let answer = self
             .client

@@ -127,6 +127,7 @@ async fn what_is_not_there_is_not_found_and_what_is_no_id_is_invalid() {
         let cancel = CancelApplicationRequest {
             application_id: application_id.clone(),
             reason: String::new(),
+            force: false,
         };
         let error = error_of(&client.cancel_application(cancel).await.unwrap_err());
         assert_eq!(error.reason, reason);
@@ -152,6 +153,7 @@ async fn a_cancel_reason_has_a_limit() {
         let request = CancelApplicationRequest {
             application_id: application_id.clone(),
             reason: "x".repeat(length),
+            force: false,
         };
         let answer = harness.client.clone().cancel_application(request).await;
         assert_eq!(answer.is_ok(), accepted, "{length}");

@@ -129,6 +129,7 @@ impl Installation {
         let request = CancelApplicationRequest {
             application_id: id.to_owned(),
             reason: "a test".to_owned(),
+            force: false,
         };
         let answer = self
             .client()

@@ -1,10 +1,17 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::submission::tests::application;
+use crate::domain::submission::tests::{application, launch_spec};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn placed() -> Happening {
+    Happening::Placed {
+        placement: placement(),
+        launch: Box::new(launch_spec()),
+    }
 }
 
 fn placement() -> Placement {
@@ -48,7 +55,7 @@ fn run(happenings: &[Happening]) -> (Application, Vec<Effect>) {
 #[test]
 fn a_run_from_placement_to_its_exit() {
     let happenings = [
-        Happening::Placed(placement()),
+        placed(),
         created("uid-1"),
         Happening::DriverSeen {
             spark_application_id: "spark-1".to_owned(),
@@ -86,7 +93,7 @@ fn a_refused_placement_leaves_an_attempt_that_tells_why() {
     let exit = application.attempts[0].exit.as_ref().unwrap();
     assert_eq!(exit.category, ExitCategory::Quota);
 
-    let (application, _) = run(&[Happening::Placed(placement()), refused]);
+    let (application, _) = run(&[placed(), refused]);
     assert_eq!(application.state, ApplicationState::Failed);
     assert_eq!(application.attempts.len(), 1);
 }
@@ -94,7 +101,7 @@ fn a_refused_placement_leaves_an_attempt_that_tells_why() {
 #[test]
 fn what_a_stopped_driver_says_is_not_the_reason() {
     let (application, _) = run(&[
-        Happening::Placed(placement()),
+        placed(),
         created("uid-1"),
         cancel(),
         Happening::Ended(exit(ExitCategory::UserError)),
@@ -111,7 +118,7 @@ fn what_a_stopped_driver_says_is_not_the_reason() {
 #[test]
 fn deletion_is_not_success() {
     let (application, _) = run(&[
-        Happening::Placed(placement()),
+        placed(),
         created("uid-1"),
         Happening::Ending(Ending {
             category: ExitCategory::Deleted,
@@ -134,7 +141,7 @@ fn deletion_is_not_success() {
 
 #[test]
 fn a_cancel_before_placement_is_immediate_and_placement_comes_too_late() {
-    let (application, effects) = run(&[cancel(), Happening::Placed(placement())]);
+    let (application, effects) = run(&[cancel(), placed()]);
     assert_eq!(application.state, ApplicationState::Cancelled);
     assert!(application.attempts.is_empty());
     assert_eq!(effects[1], Effect::Nothing);
@@ -142,7 +149,7 @@ fn a_cancel_before_placement_is_immediate_and_placement_comes_too_late() {
 
 #[test]
 fn an_adopted_uid_is_noted_while_cancelling() {
-    let (application, effects) = run(&[Happening::Placed(placement()), cancel(), created("uid-1")]);
+    let (application, effects) = run(&[placed(), cancel(), created("uid-1")]);
     assert_eq!(application.state, ApplicationState::Cancelling);
     assert_eq!(application.attempt().unwrap().uid.as_deref(), Some("uid-1"));
     assert_eq!(effects[2], Effect::Noted);
@@ -150,7 +157,7 @@ fn an_adopted_uid_is_noted_while_cancelling() {
 
 fn any_happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
-        Just(Happening::Placed(placement())),
+        Just(placed()),
         Just(Happening::Refused(exit(ExitCategory::LaunchRefused))),
         Just(created("uid-1")),
         Just(created("uid-2")),

@@ -6,7 +6,10 @@ use moka_core::{AttemptName, labels};
 use serde_json::{Value, json};
 
 use super::{
-    super::application::{Application, Attempt, PodMetadata},
+    super::{
+        application::{Application, Attempt, PodMetadata},
+        launch_spec::LaunchSpec,
+    },
     ManifestSettings, own_labels,
     settings::EVENT_LOG_DIRECTORY,
     sidecar, traceparent,
@@ -19,20 +22,21 @@ const EVENT_LOG_VOLUME: &str = "moka-event-logs";
 pub(super) fn driver(
     application: &Application,
     attempt: &Attempt,
+    spec: &LaunchSpec,
     settings: &ManifestSettings,
 ) -> Value {
     let name = AttemptName::new(application.id, attempt.number);
     let placement = &attempt.placement;
     let mut metadata = metadata(application, name, &placement.driver);
     metadata["finalizers"] = json!([labels::OUTCOME_FINALIZER]);
-    let mut spec = json!({
+    let mut pod = json!({
         "schedulerName": placement.scheduler_name,
         // Thousands of services in a namespace would not fit into a container's environment.
         "enableServiceLinks": false,
         "containers": [{
             "name": labels::DRIVER_CONTAINER,
             "terminationMessagePolicy": "FallbackToLogsOnError",
-            "env": variables(&application.submission.spec.environment),
+            "env": variables(&spec.environment),
             "volumeMounts": [{
                 "name": EVENT_LOG_VOLUME,
                 "mountPath": EVENT_LOG_DIRECTORY,
@@ -46,13 +50,13 @@ pub(super) fn driver(
         }],
     });
     if let Some(exporter) = &settings.exporter {
-        spec["initContainers"] = json!([sidecar::container(application, attempt, exporter)]);
+        pod["initContainers"] = json!([sidecar::container(application, attempt, exporter)]);
     }
-    json!({ "metadata": metadata, "spec": spec })
+    json!({ "metadata": metadata, "spec": pod })
 }
 
 /// The executors' template.
-pub(super) fn executor(application: &Application, attempt: &Attempt) -> Value {
+pub(super) fn executor(application: &Application, attempt: &Attempt, spec: &LaunchSpec) -> Value {
     let name = AttemptName::new(application.id, attempt.number);
     let placement = &attempt.placement;
     json!({
@@ -62,7 +66,7 @@ pub(super) fn executor(application: &Application, attempt: &Attempt) -> Value {
             "enableServiceLinks": false,
             "containers": [{
                 "name": labels::EXECUTOR_CONTAINER,
-                "env": variables(&application.submission.spec.environment),
+                "env": variables(&spec.environment),
             }],
         },
     })

@@ -6,6 +6,7 @@ use moka_core::AttemptName;
 
 use super::super::{
     application::{Application, Attempt},
+    launch_spec::LaunchSpec,
     sizing::ContainerSize,
 };
 
@@ -21,12 +22,13 @@ const SERVLET: &str = "spark.metrics.conf.*.sink.prometheusServlet";
 pub(super) fn spark_conf(
     application: &Application,
     attempt: &Attempt,
+    spec: &LaunchSpec,
     driver: ContainerSize,
     executor: ContainerSize,
 ) -> BTreeMap<String, String> {
     let name = AttemptName::new(application.id, attempt.number);
     let placement = &attempt.placement;
-    let mut conf = application.submission.spec.spark_conf.clone();
+    let mut conf = spec.spark_conf.clone();
     let own = [
         ("spark.kubernetes.executor.podNamePrefix", name.to_string()),
         ("spark.kubernetes.driver.pod.name", name.driver_pod()),

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{
     application::{Placement, PodMetadata},
     lifecycle::{Happening, apply},
-    submission::tests::{application, submission},
+    submission::tests::{application, launch_spec},
 };
 
 fn settings(exporter: bool) -> ManifestSettings {
@@ -38,14 +38,23 @@ fn placed() -> Application {
         executor: pod("spark-executor"),
     };
     let now = Timestamp::from_second(1_800_000_000).unwrap();
-    apply(&mut application, &Happening::Placed(placement), now);
+    apply(
+        &mut application,
+        &Happening::Placed {
+            placement,
+            launch: Box::new(launch_spec()),
+        },
+        now,
+    );
     application
 }
 
 fn manifest(application: &Application, exporter: bool) -> Value {
+    let attempt = application.attempt().unwrap();
     spark_application(
         application,
-        application.attempt().unwrap(),
+        attempt,
+        attempt.launch.as_ref().unwrap(),
         &settings(exporter),
     )
 }
@@ -58,8 +67,7 @@ fn a_python_application_with_a_sidecar() {
 #[test]
 fn a_scala_application_without_a_sidecar() {
     let mut application = placed();
-    let spec = &mut application.submission.spec;
-    *spec = submission().spec;
+    let spec = application.attempts[0].launch.as_mut().unwrap();
     spec.language = crate::domain::spec::Language::Scala;
     spec.main_class = Some("example.Main".to_owned());
     spec.environment.clear();

@@ -50,10 +50,27 @@ pub fn parse(violations: &mut Violations, spec: &ApplicationSpec) -> Option<Spec
         arguments: spec.arguments.clone(),
         spark_version: spec.spark_version.clone(),
         spark_conf: spec.spark_conf.clone(),
-        driver: driver?,
-        executor: executor?,
+        driver: Some(driver?),
+        executor: Some(executor?),
         queue: spec.queue.clone(),
         environment: spec.environment.clone(),
+        sql_statements: spec.sql_statements.clone(),
+        dependencies: super::Dependencies::default(),
+        dynamic_allocation: None,
+        secret_environment: Vec::new(),
+        volumes: Vec::new(),
+        service_account: spec.service_account.clone(),
+        architectures: Vec::new(),
+        image_by_architecture: BTreeMap::new(),
+        shuffle_profile: spec.shuffle_profile.clone(),
+        tags: spec.tags.clone(),
+        labels: spec.labels.clone(),
+        owner: spec.owner.clone(),
+        workflow: spec.workflow.clone(),
+        run: spec.run.clone(),
+        tier: None,
+        deadlines: super::Deadlines::default(),
+        retry: None,
     })
 }
 
@@ -63,10 +80,11 @@ fn language(violations: &mut Violations, number: i32) -> Option<Language> {
         Ok(ApplicationType::Java) => Some(Language::Java),
         Ok(ApplicationType::Scala) => Some(Language::Scala),
         Ok(ApplicationType::R) => Some(Language::R),
+        Ok(ApplicationType::Sql) => Some(Language::Sql),
         Ok(ApplicationType::Unspecified) | Err(_) => None,
     };
     if language.is_none() {
-        violations.add("spec.type", "must be PYTHON, JAVA, SCALA or R");
+        violations.add("spec.type", "must be PYTHON, JAVA, SCALA, R or SQL");
     }
     language
 }
@@ -227,6 +245,7 @@ fn executors(violations: &mut Violations, executor: &ExecutorSpec) -> CheckedExe
         cpu_request_millicores: executor.cpu_request_millicores,
         memory_bytes: executor.memory_bytes,
         memory_overhead_bytes: executor.memory_overhead_bytes,
+        extended_resources: executor.extended_resources.clone(),
     };
     CheckedExecutor {
         instances: executor.instances.unsigned_abs(),
@@ -260,6 +279,7 @@ fn pod(violations: &mut Violations, path: &str, pod: &DriverSpec) -> PodSpec {
         cpu_request_millicores: u32::try_from(pod.cpu_request_millicores).unwrap_or_default(),
         memory_bytes: pod.memory_bytes.unsigned_abs(),
         memory_overhead_bytes: pod.memory_overhead_bytes.unsigned_abs(),
+        extended_resources: BTreeMap::new(),
     }
 }
 

@@ -5,7 +5,12 @@ use moka_core::{ApplicationId, ErrorReason};
 use moka_proto::submission::v1::{ApplicationSpec, ApplicationType, DriverSpec, ExecutorSpec};
 
 use super::*;
-use crate::domain::{application::Application, state::ApplicationState};
+use crate::domain::{
+    application::Application,
+    launch_spec::LaunchSpec,
+    resolve::{Rules, resolve},
+    state::ApplicationState,
+};
 
 const MIB: i64 = 1024 * 1024;
 
@@ -37,6 +42,7 @@ pub fn request() -> SubmitApplicationRequest {
             }),
             queue: "root.demo".to_owned(),
             environment: BTreeMap::from([("GREETING".to_owned(), "hello $(whoami)".to_owned())]),
+            ..ApplicationSpec::default()
         }),
     }
 }
@@ -59,7 +65,13 @@ pub fn application() -> Application {
         update_time: accepted,
         end_time: None,
         version: 1,
+        next_attempt_time: None,
     }
+}
+
+/// [`submission`], with every default filled in.
+pub fn launch_spec() -> LaunchSpec {
+    resolve(&submission().spec, Rules::default()).unwrap()
 }
 
 /// Its id.

@@ -13,6 +13,8 @@ const RECORDED: &str = include_str!("../../../../../tests/corpora/kubernetes/att
 
 fn attempt(uid: Option<&str>) -> Attempt {
     Attempt {
+        reason: "first".to_owned(),
+        launch: None,
         number: 1,
         placement: Placement::default(),
         uid: uid.map(str::to_owned),

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         application::{Application, Attempt, Event},
         lifecycle::{Effect, Happening, apply},
+        state::ApplicationState,
     },
     store::{Recorded, Result},
 };
@@ -51,7 +52,9 @@ pub(super) async fn record(
                     message,
                 } => {
                     write_attempt(&mut tx, &application).await?;
-                    if application.state.is_final() {
+                    if application.state.is_final()
+                        || application.state == ApplicationState::RetryWait
+                    {
                         begin_clean_up(&mut tx, id).await?;
                     }
                     application.version = next_sequence(&mut tx).await?;
@@ -86,7 +89,7 @@ pub(super) async fn record(
 
 fn name_of(happening: &Happening) -> &'static str {
     match happening {
-        Happening::Placed(_) => "record_placement",
+        Happening::Placed { .. } => "record_placement",
         Happening::Refused(_) => "record_refusal",
         Happening::Created { .. } => "record_creation",
         Happening::DriverSeen { .. } => "record_driver",
@@ -98,14 +101,26 @@ fn name_of(happening: &Happening) -> &'static str {
 }
 
 async fn write_application(tx: &mut Connection, application: &Application) -> Result<()> {
-    let sql = "UPDATE applications SET state = $2, update_time = $3, end_time = $4, version = $5 \
-               WHERE application_id = $1";
+    let (cluster, queue) = application.attempt().map_or(("", ""), |attempt| {
+        let placement = &attempt.placement;
+        (placement.cluster.as_str(), placement.queue.as_str())
+    });
+    let sql = "UPDATE applications SET state = $2, update_time = $3, end_time = $4, version = $5, \
+               next_attempt_time = $6, launch_not_before = COALESCE($6, launch_not_before), \
+               cluster = $7, queue = $8 WHERE application_id = $1";
     sqlx::query(sql)
         .bind(application.id.to_string())
         .bind(application.state.as_str())
         .bind(application.update_time.as_microsecond())
         .bind(application.end_time.map(jiff::Timestamp::as_microsecond))
         .bind(application.version)
+        .bind(
+            application
+                .next_attempt_time
+                .map(jiff::Timestamp::as_microsecond),
+        )
+        .bind(cluster)
+        .bind(queue)
         .execute(tx)
         .await
         .map_err(moka_db::Error::from)?;
@@ -119,7 +134,9 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
     };
     let Attempt {
         number,
+        reason,
         placement,
+        launch,
         uid,
         spark_application_id,
         create_time,
@@ -130,8 +147,9 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
     } = attempt;
     let sql = "INSERT INTO attempts (application_id, number, cluster, placement, uid, \
                spark_application_id, create_time, start_time, end_time, ending_category, \
-               ending_message, exit_category, exit_code, exit_message, exit_log_tail, clean_up) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'LIVE') \
+               ending_message, exit_category, exit_code, exit_message, exit_log_tail, reason, launch, \
+               clean_up) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+               $15, $16, $17, 'LIVE') \
                ON CONFLICT (application_id, number) DO UPDATE SET uid = excluded.uid, \
                spark_application_id = excluded.spark_application_id, \
                start_time = excluded.start_time, end_time = excluded.end_time, \
@@ -159,6 +177,8 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
         .bind(exit.as_ref().and_then(|exit| exit.exit_code.map(i64::from)))
         .bind(exit.as_ref().map(|exit| exit.message.clone()))
         .bind(exit.as_ref().map(|exit| exit.log_tail.clone()))
+        .bind(reason)
+        .bind(launch.as_ref().map(rows::to_json))
         .execute(tx)
         .await
         .map_err(moka_db::Error::from)?;

@@ -19,7 +19,7 @@ use crate::{
 
 /// Columns of [`application`].
 pub(super) const APPLICATION: &str = "application_id, submission, predecessor_id, state, \
-     create_time, update_time, end_time, version";
+     create_time, update_time, end_time, version, next_attempt_time";
 
 /// Columns of [`event`].
 pub(super) const EVENT: &str = "sequence, application_id, state, previous_state, attempt_number, \
@@ -77,6 +77,7 @@ fn application(row: &AnyRow) -> Result<Application> {
         update_time: time(get(row, "update_time")?),
         end_time: get::<Option<i64>>(row, "end_time")?.map(time),
         version: get(row, "version")?,
+        next_attempt_time: get::<Option<i64>>(row, "next_attempt_time")?.map(time),
     })
 }
 
@@ -100,7 +101,9 @@ fn attempt(row: &AnyRow) -> Result<Attempt> {
     };
     Ok(Attempt {
         number: number(row, "number")?,
+        reason: get(row, "reason")?,
         placement: json::<Placement>(row, "placement")?,
+        launch: json_some(row, "launch")?,
         uid: get(row, "uid")?,
         spark_application_id: get(row, "spark_application_id")?,
         create_time: time(get(row, "create_time")?),
@@ -163,6 +166,12 @@ pub(super) fn number(row: &AnyRow, column: &'static str) -> Result<u32> {
 fn json<T: DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<T> {
     let text: String = get(row, column)?;
     serde_json::from_str(&text).map_err(|error| corrupt(column, &error))
+}
+
+fn json_some<T: DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<Option<T>> {
+    let text: Option<String> = get(row, column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| corrupt(column, &error)))
+        .transpose()
 }
 
 fn corrupt(column: &'static str, problem: &dyn std::fmt::Display) -> Error {

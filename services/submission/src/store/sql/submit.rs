@@ -57,6 +57,7 @@ pub(super) async fn submit(
                 update_time: now,
                 end_time: None,
                 version: next_sequence(&mut tx).await?,
+                next_attempt_time: None,
             };
             insert(&mut tx, &application).await?;
             let event = Event {

@@ -1,0 +1,11 @@
+//! What clusters, projects and workflows say about applications.
+
+mod cluster;
+mod defaults;
+mod project;
+mod strategy;
+
+pub use cluster::{Cluster, ClusterLimits, ClusterSettings, ClusterState};
+pub use defaults::{Defaults, OverridePolicy};
+pub use project::Project;
+pub use strategy::{Strategy, StrategySettings};

@@ -1,0 +1,80 @@
+//! A cluster of the fleet.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Defaults, OverridePolicy};
+use crate::domain::{
+    launch_spec::LiveUi,
+    spec::{Architecture, Tier},
+};
+
+/// A cluster of the fleet, as far as people decide about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its name, which never changes.
+    pub name: String,
+    /// Whether it takes new attempts.
+    pub state: ClusterState,
+    /// What is configured.
+    pub settings: ClusterSettings,
+    /// Changes with every write.
+    pub revision: i64,
+    /// When it was registered.
+    pub create_time: Timestamp,
+    /// When it was last written.
+    pub update_time: Timestamp,
+}
+
+/// What is configured of a cluster. The default is that of one that nobody described.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterSettings {
+    /// For people.
+    pub description: String,
+    /// Namespace of its applications; empty means the platform's.
+    pub namespace: String,
+    /// What its nodes offer; empty means amd64.
+    pub architectures: Vec<Architecture>,
+    /// What its applications get that leave something out.
+    pub defaults: Defaults,
+    /// What its applications may not do.
+    pub policy: OverridePolicy,
+    /// Settings of Spark by the name of a shuffle profile.
+    pub shuffle_profiles: BTreeMap<String, BTreeMap<String, String>>,
+    /// PriorityClasses by tier.
+    pub priority_class_by_tier: BTreeMap<Tier, String>,
+    /// How fast it may be asked for things.
+    pub limits: ClusterLimits,
+    /// Where a running application's web interface is; `None` means port 4040 and no address.
+    pub live_ui: Option<LiveUi>,
+}
+
+/// Whether a cluster takes new attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClusterState {
+    /// It does.
+    Active,
+    /// It does not, and is being emptied.
+    Draining,
+    /// It does not, and is empty.
+    Drained,
+}
+
+/// How fast a cluster may be asked for things; 0 and `None` for "the default".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterLimits {
+    /// Creates per second; 0 means no limit.
+    pub launches_per_second: u32,
+    /// Creates that may follow one another without a pause; 0 means `launches_per_second`.
+    pub launch_burst: u32,
+    /// Attempts that may be live in it; 0 means no limit.
+    pub max_live_attempts: u32,
+    /// Attempts that the operator may not have looked at yet; 0 means 1,000.
+    pub max_operator_backlog: u32,
+    /// How long it may be unreachable before attempts move; `None` means 10 minutes.
+    pub unreachable_patience_seconds: Option<u32>,
+}
