@@ -5,6 +5,7 @@ mod convert;
 mod events;
 mod get;
 mod list;
+mod retry;
 mod submit;
 mod watch;
 
@@ -125,9 +126,9 @@ impl SubmissionService for Api {
 
     async fn retry_application(
         &self,
-        _request: Request<RetryApplicationRequest>,
+        request: Request<RetryApplicationRequest>,
     ) -> Result<Response<RetryApplicationResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(retry::retry(self, request.get_ref()).await)
     }
 
     async fn explain_application(

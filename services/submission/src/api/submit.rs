@@ -18,27 +18,34 @@ pub(super) async fn submit(
     api: &Api,
     request: &SubmitApplicationRequest,
 ) -> Result<SubmitApplicationResponse, Error> {
+    accept(api, &Submission::parse(request)?).await
+}
+
+/// Makes a checked request durable, or finds the application that it made before.
+pub(super) async fn accept(
+    api: &Api,
+    submission: &Submission,
+) -> Result<SubmitApplicationResponse, Error> {
     let began = Instant::now();
-    let submission = Submission::parse(request)?;
     let Submission {
         project,
         idempotency_key,
         try_number,
         ..
-    } = &submission;
+    } = submission;
     // A repeated request gets its answer whatever has become of the queue.
     if let Some(earlier) = api
         .store
         .find(project, idempotency_key, *try_number)
         .await?
     {
-        return repeated(&submission, &earlier);
+        return repeated(submission, &earlier);
     }
     check_queue(api, &submission.spec.queue)?;
     let id = ApplicationId::mint(&*api.clock, &*api.entropy);
-    let submitted = api.journal.submit(id, &submission).await?;
+    let submitted = api.journal.submit(id, submission).await?;
     if !submitted.created {
-        return repeated(&submission, &submitted.application);
+        return repeated(submission, &submitted.application);
     }
     api.journal.metrics.accepted(began.elapsed());
     tracing::info!(

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::spec::{self, Spec};
 
 const IDEMPOTENCY_KEY_BYTES: usize = 128;
-const TRY_NUMBERS: std::ops::RangeInclusive<i32> = 0..=1_000_000;
+/// The highest try number that a key may have.
+pub const HIGHEST_TRY_NUMBER: u32 = 1_000_000;
+const TRY_NUMBERS: std::ops::RangeInclusive<i32> = 0..=HIGHEST_TRY_NUMBER.cast_signed();
 const DISPLAY_NAME_BYTES: usize = 128;
 
 /// A request that passed every check. Its JSON form is what the database keeps and what a repeated

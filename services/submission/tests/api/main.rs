@@ -3,4 +3,5 @@
 
 mod harness;
 mod requests;
+mod retries;
 mod watches;

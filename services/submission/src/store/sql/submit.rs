@@ -90,7 +90,7 @@ pub(super) async fn find(
         .database
         .read("find_application", async |mut tx| {
             let sql = "SELECT application_id, submission, predecessor_id, state, create_time, \
-                       update_time, end_time, version FROM applications \
+                       update_time, end_time, version, next_attempt_time FROM applications \
                        WHERE project = $1 AND idempotency_key = $2 AND try_number = $3";
             let rows = sqlx::query(sql)
                 .bind(project)
