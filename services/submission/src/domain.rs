@@ -1,6 +1,7 @@
 //! What an application is and what may become of it. Pure: no I/O, no clock, no randomness.
 
 pub mod application;
+pub mod deadline;
 pub mod difference;
 pub mod exception;
 pub mod exit;

@@ -20,7 +20,8 @@ pub(super) async fn cancel(
     }
     violations.into_result()?;
     let reason = request.reason.clone();
-    let happening = Happening::CancelRequested { reason };
+    let force = request.force;
+    let happening = Happening::CancelRequested { reason, force };
     let recorded = api.journal.record(id, None, &happening, "api").await?;
     let application = recorded.ok_or_else(|| not_found(id))?.application;
     Ok(CancelApplicationResponse {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     exit::{Exit, ExitCategory},
     launch_spec::LaunchSpec,
+    spec::Deadlines,
     state::ApplicationState,
     submission::Submission,
 };
@@ -49,6 +50,18 @@ impl Application {
         Some(AttemptName::new(self.id, self.attempt()?.number))
     }
 
+    /// The number of the attempt that would come next.
+    pub fn next_attempt_number(&self) -> u32 {
+        self.attempt().map_or(1, |attempt| attempt.number + 1)
+    }
+
+    /// When to give up: as the latest attempt was launched with, or as was asked before the first.
+    pub fn deadlines(&self) -> Deadlines {
+        let mut newest_first = self.attempts.iter().rev();
+        let launched = newest_first.find_map(|attempt| Some(attempt.launch.as_ref()?.deadlines));
+        launched.unwrap_or(self.submission.spec.deadlines)
+    }
+
     /// An attempt by its number.
     pub fn attempt_numbered(&self, number: u32) -> Option<&Attempt> {
         self.attempts
@@ -81,6 +94,8 @@ pub struct Attempt {
     /// Why it is being ended, written down before anything is stopped: what its processes say
     /// while they are stopped is a consequence and no reason.
     pub ending: Option<Ending>,
+    /// While it is being ended: whether the driver is killed at once, without its grace.
+    pub is_killed: bool,
     /// How it ended.
     pub exit: Option<Exit>,
 }

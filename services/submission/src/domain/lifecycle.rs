@@ -15,6 +15,8 @@ use super::{
 pub enum Happening {
     /// A place was chosen for the next attempt.
     Placed {
+        /// Number of the attempt that it was chosen for.
+        attempt_number: u32,
         /// The place.
         placement: Placement,
         /// What it will be launched with.
@@ -45,6 +47,13 @@ pub enum Happening {
     CancelRequested {
         /// Why.
         reason: String,
+        /// Whether the driver is killed at once, without its grace.
+        force: bool,
+    },
+    /// It was given up, because a deadline passed.
+    DeadlinePassed {
+        /// Which one, in a sentence.
+        message: String,
     },
 }
 
@@ -62,6 +71,24 @@ pub enum Effect {
     Noted,
     /// Nothing changed: it was known, or comes too late.
     Nothing,
+}
+
+/// Applies a happening to an attempt by its number, if it is the current one and has not ended; to
+/// the application itself when there is no number.
+pub fn apply_to(
+    application: &mut Application,
+    attempt_number: Option<u32>,
+    happening: &Happening,
+    now: Timestamp,
+) -> Effect {
+    let live = application
+        .attempt()
+        .filter(|attempt| attempt.exit.is_none())
+        .map(|attempt| attempt.number);
+    if attempt_number.is_some() && attempt_number != live {
+        return Effect::Nothing;
+    }
+    apply(application, happening, now)
 }
 
 /// Applies a happening to an application at `now`.
@@ -109,7 +136,11 @@ fn retry_of(application: &Application, happening: &Happening, now: Timestamp) ->
 
 fn step_of(application: &Application, happening: &Happening) -> Option<Step> {
     match happening {
-        Happening::Placed { .. } => Some(Step::Place),
+        // A place for an attempt that was begun and ended meanwhile is none for the next one.
+        Happening::Placed { attempt_number, .. } => {
+            let current = application.attempt()?;
+            (current.number == *attempt_number && current.exit.is_none()).then_some(Step::Place)
+        }
         Happening::Refused(_) => Some(Step::Refuse),
         Happening::Created { .. } => Some(Step::Create),
         Happening::DriverStarted { .. } => Some(Step::Start),
@@ -119,6 +150,12 @@ fn step_of(application: &Application, happening: &Happening) -> Option<Step> {
             _ => Step::Fail,
         }),
         Happening::CancelRequested { .. } => Some(Step::Cancel),
+        // Of an attempt that was begun something may exist: it has to be ended first.
+        Happening::DeadlinePassed { .. } => application
+            .state
+            .after(Step::Place)
+            .is_some()
+            .then_some(Step::Refuse),
         Happening::DriverSeen { .. } | Happening::Ending(_) => None,
     }
 }
@@ -131,7 +168,13 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
         return false;
     }
     match happening {
-        Happening::Placed { placement, launch } if state.after(Step::Place).is_some() => {
+        Happening::Placed {
+            attempt_number,
+            placement,
+            launch,
+        } if state.after(Step::Place).is_some()
+            && *attempt_number == application.next_attempt_number() =>
+        {
             let launch = Some(LaunchSpec::clone(launch));
             let attempt = next_attempt(application, placement.clone(), launch, now);
             application.attempts.push(attempt);
@@ -139,43 +182,74 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
         }
         Happening::Refused(exit) if state.after(Step::Refuse).is_some() => {
             if state != ApplicationState::Launching {
-                let placement = Placement {
-                    queue: application.submission.spec.queue.clone(),
-                    ..Placement::default()
-                };
-                let attempt = next_attempt(application, placement, None, now);
-                application.attempts.push(attempt);
+                begin_placeless(application, now);
             }
-            application.attempts.last_mut().is_some_and(|attempt| {
-                attempt.exit = Some(exit.clone());
-                attempt.end_time = Some(now);
-                true
-            })
+            end(application, exit, now)
         }
-        Happening::CancelRequested { reason } if state.after(Step::Cancel).is_some() => {
-            let message = if reason.is_empty() {
-                "cancelled through the API".to_owned()
-            } else {
-                format!("cancelled: {reason}")
-            };
-            let category = ExitCategory::Cancelled;
-            application.attempts.last_mut().is_some_and(|attempt| {
-                attempt.ending = Some(Ending { category, message });
-                true
-            })
+        Happening::DeadlinePassed { message } if state.after(Step::Place).is_some() => {
+            begin_placeless(application, now);
+            let exit = Exit::without_container(ExitCategory::Deadline, message);
+            end(application, &exit, now)
+        }
+        Happening::CancelRequested { reason, force } => {
+            let wanted = state.after(Step::Cancel).map(|_| cancelled(reason));
+            application
+                .attempts
+                .last_mut()
+                .is_some_and(|attempt| note_cancel(attempt, wanted, *force))
         }
         Happening::Created { .. }
         | Happening::DriverSeen { .. }
         | Happening::DriverStarted { .. }
         | Happening::Ending(_)
+        | Happening::DeadlinePassed { .. }
         | Happening::Ended(_) => application
             .attempts
             .last_mut()
             .is_some_and(|attempt| note_run(attempt, happening, now)),
-        Happening::Placed { .. } | Happening::Refused(_) | Happening::CancelRequested { .. } => {
-            false
-        }
+        Happening::Placed { .. } | Happening::Refused(_) => false,
     }
+}
+
+/// An attempt for which no place was found, so that its end can be told.
+fn begin_placeless(application: &mut Application, now: Timestamp) {
+    let placement = Placement {
+        queue: application.submission.spec.queue.clone(),
+        ..Placement::default()
+    };
+    let attempt = next_attempt(application, placement, None, now);
+    application.attempts.push(attempt);
+}
+
+fn end(application: &mut Application, exit: &Exit, now: Timestamp) -> bool {
+    let attempt = application.attempts.last_mut();
+    attempt.is_some_and(|attempt| note_exit(attempt, exit, now))
+}
+
+fn cancelled(reason: &str) -> Ending {
+    let message = if reason.is_empty() {
+        "cancelled through the API".to_owned()
+    } else {
+        format!("cancelled: {reason}")
+    };
+    Ending {
+        category: ExitCategory::Cancelled,
+        message,
+    }
+}
+
+/// `wanted` is there when the cancel means something in this state. A later one may still force.
+fn note_cancel(attempt: &mut Attempt, wanted: Option<Ending>, force: bool) -> bool {
+    if attempt.exit.is_some() {
+        return false;
+    }
+    let is_new = wanted.is_some();
+    if is_new {
+        attempt.ending = wanted;
+    }
+    let is_forced = force && !attempt.is_killed && attempt.ending.is_some();
+    attempt.is_killed |= is_forced;
+    is_new || is_forced
 }
 
 fn note_run(attempt: &mut Attempt, happening: &Happening, now: Timestamp) -> bool {
@@ -188,21 +262,39 @@ fn note_run(attempt: &mut Attempt, happening: &Happening, now: Timestamp) -> boo
             spark_application_id.clone(),
         ),
         Happening::DriverStarted { start_time } => fill(&mut attempt.start_time, *start_time),
-        Happening::Ending(ending) => fill(&mut attempt.ending, ending.clone()),
-        Happening::Ended(exit) if attempt.exit.is_none() => {
-            attempt.exit = Some(match &attempt.ending {
-                Some(ending) => Exit {
-                    category: ending.category,
-                    message: ending.message.clone(),
-                    ..exit.clone()
-                },
-                None => exit.clone(),
-            });
-            attempt.end_time = Some(now);
-            true
+        // A driver that has started runs on where it is.
+        Happening::Ending(ending)
+            if ending.category == ExitCategory::Rerouted && attempt.start_time.is_some() =>
+        {
+            false
         }
+        Happening::Ending(ending) => fill(&mut attempt.ending, ending.clone()),
+        Happening::DeadlinePassed { message } => {
+            let category = ExitCategory::Deadline;
+            let message = message.clone();
+            fill(&mut attempt.ending, Ending { category, message })
+        }
+        Happening::Ended(exit) => note_exit(attempt, exit, now),
         _ => false,
     }
+}
+
+/// What was noted before it ended decides: what its processes say while they are stopped is a
+/// consequence and no reason.
+fn note_exit(attempt: &mut Attempt, exit: &Exit, now: Timestamp) -> bool {
+    if attempt.exit.is_some() {
+        return false;
+    }
+    attempt.exit = Some(match &attempt.ending {
+        Some(ending) => Exit {
+            category: ending.category,
+            message: ending.message.clone(),
+            ..exit.clone()
+        },
+        None => exit.clone(),
+    });
+    attempt.end_time = Some(now);
+    true
 }
 
 fn fill<T>(slot: &mut Option<T>, value: T) -> bool {
@@ -218,10 +310,8 @@ fn next_attempt(
     now: Timestamp,
 ) -> Attempt {
     Attempt {
-        number: application
-            .attempt()
-            .map_or(1, |attempt| attempt.number + 1),
-        reason: retry::reason(application),
+        number: application.next_attempt_number(),
+        reason: retry::reason(application, launch.as_ref()),
         placement,
         launch,
         uid: None,
@@ -230,6 +320,7 @@ fn next_attempt(
         start_time: None,
         end_time: None,
         ending: None,
+        is_killed: false,
         exit: None,
     }
 }
@@ -246,11 +337,13 @@ fn message_of(application: &Application, happening: &Happening) -> String {
             "placed in queue {} of cluster {}",
             placement.queue, placement.cluster
         ),
-        Happening::Refused(_) | Happening::Ended(_) => exit(),
+        Happening::Refused(_) | Happening::Ended(_) | Happening::DeadlinePassed { .. } => exit(),
         Happening::Created { .. } => "the SparkApplication exists".to_owned(),
         Happening::DriverStarted { .. } => "the driver runs".to_owned(),
-        Happening::CancelRequested { reason } if reason.is_empty() => "cancel requested".to_owned(),
-        Happening::CancelRequested { reason } => format!("cancel requested: {reason}"),
+        Happening::CancelRequested { reason, .. } if reason.is_empty() => {
+            "cancel requested".to_owned()
+        }
+        Happening::CancelRequested { reason, .. } => format!("cancel requested: {reason}"),
         Happening::DriverSeen { .. } | Happening::Ending(_) => String::new(),
     }
 }

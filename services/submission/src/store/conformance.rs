@@ -116,6 +116,7 @@ fn placed(cluster: &str) -> Happening {
     };
     let launch = resolve(&submission("team-a", "key", 0).spec, Rules::default());
     Happening::Placed {
+        attempt_number: 1,
         placement,
         launch: Box::new(launch.expect("the submission lacks nothing")),
     }
@@ -199,6 +200,7 @@ impl Suite {
         );
         let cancel = Happening::CancelRequested {
             reason: String::new(),
+            force: false,
         };
         let cancelled = self.record(first, None, &cancel).await?;
         assert_eq!(cancelled.application.state, ApplicationState::Cancelled);

@@ -34,8 +34,11 @@ use crate::domain::{
     submission::Submission,
 };
 
-const MIGRATIONS: &[Migration] =
-    moka_db::migrations!["20261121000000_applications", "20261121100000_front_door",];
+const MIGRATIONS: &[Migration] = moka_db::migrations![
+    "20261121000000_applications",
+    "20261121100000_front_door",
+    "20261121110000_endings",
+];
 
 /// A store over a database.
 #[derive(Debug, Clone)]

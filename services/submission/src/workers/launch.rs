@@ -24,7 +24,7 @@ use crate::{
         lifecycle::Happening,
         observation::Owner,
         resolve::{Rules, resolve},
-        sizing,
+        retry, sizing,
         state::ApplicationState,
     },
     launcher::{self, Created},
@@ -145,10 +145,9 @@ async fn steps(workers: &Workers, application: Application, until: Instant) -> R
 }
 
 async fn place(workers: &Workers, application: Application) -> Result<Application, Error> {
-    let number = application
-        .attempt()
-        .map_or(1, |attempt| attempt.number + 1);
+    let number = application.next_attempt_number();
     let spec = resolve(&application.submission.spec, Rules::default())?;
+    let spec = retry::grow(&application, spec);
     let request = PlacementRequest {
         attempt: AttemptName::new(application.id, number),
         queue: spec.queue.clone(),
@@ -164,6 +163,7 @@ async fn place(workers: &Workers, application: Application) -> Result<Applicatio
             }
             placement.namespace.clone_from(&workers.pace.namespace);
             Happening::Placed {
+                attempt_number: number,
                 placement,
                 launch: Box::new(spec),
             }

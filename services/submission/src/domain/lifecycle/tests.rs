@@ -9,6 +9,7 @@ fn now() -> Timestamp {
 
 fn placed() -> Happening {
     Happening::Placed {
+        attempt_number: 1,
         placement: placement(),
         launch: Box::new(launch_spec()),
     }
@@ -40,6 +41,7 @@ fn created(uid: &str) -> Happening {
 fn cancel() -> Happening {
     Happening::CancelRequested {
         reason: "too slow".to_owned(),
+        force: false,
     }
 }
 

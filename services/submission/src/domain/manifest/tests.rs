@@ -41,6 +41,7 @@ fn placed() -> Application {
     apply(
         &mut application,
         &Happening::Placed {
+            attempt_number: 1,
             placement,
             launch: Box::new(launch_spec()),
         },

@@ -23,6 +23,7 @@ fn attempt(uid: Option<&str>) -> Attempt {
         start_time: None,
         end_time: None,
         ending: None,
+        is_killed: false,
         exit: None,
     }
 }

@@ -9,6 +9,8 @@ use sqlx::AssertSqlSafe;
 use super::{SqlStore, read, rows};
 use crate::store::{Launchable, Result};
 
+/// Before another attempt begins, the name of the one before it is taken for good: as long as that
+/// is not certain, its driver might still appear.
 pub(super) async fn lease(
     store: &SqlStore,
     holder: &str,
@@ -21,6 +23,8 @@ pub(super) async fn lease(
         "UPDATE applications SET launch_holder = $1, launch_not_before = $2 \
          WHERE application_id IN (SELECT application_id FROM applications \
          WHERE state IN ('QUEUED', 'LAUNCHING', 'RETRY_WAIT') AND launch_not_before <= $3 \
+         AND (state <> 'RETRY_WAIT' OR NOT EXISTS (SELECT 1 FROM attempts \
+         WHERE attempts.application_id = applications.application_id AND clean_up = 'RELEASE')) \
          ORDER BY application_id LIMIT {limit}{}) RETURNING application_id, launch_failures",
         store.database.kind().skip_locked()
     );

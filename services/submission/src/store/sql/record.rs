@@ -7,7 +7,8 @@ use super::{SqlStore, events, for_update, next_sequence, read, rows};
 use crate::{
     domain::{
         application::{Application, Attempt, Event},
-        lifecycle::{Effect, Happening, apply},
+        deadline,
+        lifecycle::{Effect, Happening, apply_to},
         state::ApplicationState,
     },
     store::{Recorded, Result},
@@ -35,16 +36,12 @@ pub(super) async fn record(
             let Some(mut application) = read::by_id(&mut tx, id).await? else {
                 return Ok(None);
             };
-            let current = application.attempt().map(|attempt| attempt.number);
-            let effect = if attempt_number.is_some() && attempt_number != current {
-                Effect::Nothing
-            } else {
-                apply(&mut application, happening, now)
-            };
+            let effect = apply_to(&mut application, attempt_number, happening, now);
             let changed_from = match effect {
                 Effect::Nothing => None,
                 Effect::Noted => {
                     write_attempt(&mut tx, &application).await?;
+                    write_deadline(&mut tx, &application).await?;
                     None
                 }
                 Effect::Changed {
@@ -97,6 +94,7 @@ fn name_of(happening: &Happening) -> &'static str {
         Happening::Ending(_) => "record_ending",
         Happening::Ended(_) => "record_exit",
         Happening::CancelRequested { .. } => "request_cancel",
+        Happening::DeadlinePassed { .. } => "record_deadline",
     }
 }
 
@@ -107,7 +105,7 @@ async fn write_application(tx: &mut Connection, application: &Application) -> Re
     });
     let sql = "UPDATE applications SET state = $2, update_time = $3, end_time = $4, version = $5, \
                next_attempt_time = $6, launch_not_before = COALESCE($6, launch_not_before), \
-               cluster = $7, queue = $8 WHERE application_id = $1";
+               cluster = $7, queue = $8, deadline_time = $9 WHERE application_id = $1";
     sqlx::query(sql)
         .bind(application.id.to_string())
         .bind(application.state.as_str())
@@ -121,10 +119,29 @@ async fn write_application(tx: &mut Connection, application: &Application) -> Re
         )
         .bind(cluster)
         .bind(queue)
+        .bind(deadline_time(application))
         .execute(tx)
         .await
         .map_err(moka_db::Error::from)?;
     Ok(())
+}
+
+/// What is noted of an attempt may change which deadline is the next.
+async fn write_deadline(tx: &mut Connection, application: &Application) -> Result<()> {
+    let sql = "UPDATE applications SET deadline_time = $2 WHERE application_id = $1 \
+               AND deadline_time IS NOT NULL";
+    sqlx::query(sql)
+        .bind(application.id.to_string())
+        .bind(deadline_time(application))
+        .execute(tx)
+        .await
+        .map_err(moka_db::Error::from)?;
+    Ok(())
+}
+
+/// The column `deadline_time`.
+pub(super) fn deadline_time(application: &Application) -> Option<i64> {
+    deadline::next(application).map(|deadline| deadline.time.as_microsecond())
 }
 
 /// Only the current attempt changes.
@@ -143,18 +160,19 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
         start_time,
         end_time,
         ending,
+        is_killed,
         exit,
     } = attempt;
     let sql = "INSERT INTO attempts (application_id, number, cluster, placement, uid, \
                spark_application_id, create_time, start_time, end_time, ending_category, \
                ending_message, exit_category, exit_code, exit_message, exit_log_tail, reason, launch, \
-               clean_up) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-               $15, $16, $17, 'LIVE') \
+               is_killed, clean_up) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+               $15, $16, $17, $18, 'LIVE') \
                ON CONFLICT (application_id, number) DO UPDATE SET uid = excluded.uid, \
                spark_application_id = excluded.spark_application_id, \
                start_time = excluded.start_time, end_time = excluded.end_time, \
                ending_category = excluded.ending_category, \
-               ending_message = excluded.ending_message, \
+               ending_message = excluded.ending_message, is_killed = excluded.is_killed, \
                exit_category = excluded.exit_category, exit_code = excluded.exit_code, \
                exit_message = excluded.exit_message, exit_log_tail = excluded.exit_log_tail";
     sqlx::query(sql)
@@ -179,6 +197,7 @@ async fn write_attempt(tx: &mut Connection, application: &Application) -> Result
         .bind(exit.as_ref().map(|exit| exit.log_tail.clone()))
         .bind(reason)
         .bind(launch.as_ref().map(rows::to_json))
+        .bind(i64::from(*is_killed))
         .execute(tx)
         .await
         .map_err(moka_db::Error::from)?;

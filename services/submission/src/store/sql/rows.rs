@@ -110,6 +110,7 @@ fn attempt(row: &AnyRow) -> Result<Attempt> {
         start_time: get::<Option<i64>>(row, "start_time")?.map(time),
         end_time: get::<Option<i64>>(row, "end_time")?.map(time),
         ending,
+        is_killed: get::<i64>(row, "is_killed")? != 0,
         exit,
     })
 }

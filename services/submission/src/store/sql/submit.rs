@@ -134,8 +134,8 @@ async fn insert(tx: &mut Connection, application: &Application) -> Result<()> {
         ..
     } = application;
     let sql = "INSERT INTO applications (application_id, project, idempotency_key, try_number, \
-               submission, predecessor_id, state, create_time, update_time, version) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
+               submission, predecessor_id, state, create_time, update_time, version, \
+               deadline_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)";
     sqlx::query(sql)
         .bind(id.to_string())
         .bind(&submission.project)
@@ -146,6 +146,7 @@ async fn insert(tx: &mut Connection, application: &Application) -> Result<()> {
         .bind(state.as_str())
         .bind(create_time.as_microsecond())
         .bind(version)
+        .bind(super::record::deadline_time(application))
         .execute(tx)
         .await
         .map_err(moka_db::Error::from)?;
