@@ -70,7 +70,13 @@ pub struct ApplicationOptions {
     )]
     pub clusters: Vec<Cluster>,
 
-    /// Namespace of applications, in every cluster.
+    /// Directory with kubeconfigs of further clusters: the file of a cluster has its name, and may
+    /// appear or change while the service runs. Clusters are registered through `FleetService`;
+    /// those of `--clusters` are registered at the start.
+    #[arg(long, env = "MOKA_KUBECONFIGS", value_name = "DIRECTORY")]
+    pub kubeconfigs: Option<PathBuf>,
+
+    /// Namespace of applications, in every cluster that names none itself.
     #[arg(
         long,
         env = "MOKA_APPLICATION_NAMESPACE",
@@ -296,16 +302,22 @@ impl FromStr for Cluster {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Self {
+            Some((name, value)) if is_dns_label(name) && !value.is_empty() => Ok(Self {
                 name: name.to_owned(),
                 access: match value {
                     "in-cluster" => Access::InCluster,
                     path => Access::Kubeconfig(path.into()),
                 },
             }),
-            _ => Err("a cluster is written `name=in-cluster` or `name=<kubeconfig>`".to_owned()),
+            _ => Err("a cluster is written `name=in-cluster` or `name=<kubeconfig>`, and its name is a DNS label".to_owned()),
         }
     }
+}
+
+fn is_dns_label(name: &str) -> bool {
+    let mut violations = moka_rpc::Violations::new();
+    violations.dns_label("name", name);
+    violations.is_empty()
 }
 
 #[cfg(test)]
@@ -324,7 +336,7 @@ mod tests {
             "a=in-cluster".parse::<Cluster>().unwrap().access,
             Access::InCluster
         );
-        for text in ["", "a", "a=", "=b"] {
+        for text in ["", "a", "a=", "=b", "../a=b", "A=b"] {
             assert!(text.parse::<Cluster>().is_err(), "{text}");
         }
     }

@@ -5,6 +5,7 @@ pub mod deadline;
 pub mod difference;
 pub mod exception;
 pub mod exit;
+pub mod fleet;
 pub mod launch_spec;
 pub mod lifecycle;
 pub mod manifest;

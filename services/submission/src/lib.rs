@@ -14,7 +14,7 @@ pub mod metrics;
 pub mod store;
 pub mod workers;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use jiff::SignedDuration;
@@ -31,17 +31,20 @@ use tokio::sync::watch;
 use crate::{
     api::{Api, WatchPace},
     client::scheduling::{Scheduler, SchedulerClient},
-    cluster::SparkOperator,
-    config::{Access, ApplicationOptions, Cluster, Config, Role, WatchOptions, WorkerOptions},
+    cluster::Connector,
+    config::{ApplicationOptions, Cluster, Config, Role, WatchOptions, WorkerOptions},
     domain::{
+        fleet::Fleet,
         manifest::{ExporterSettings, ManifestSettings},
+        rules::ClusterSettings,
         verdict::Patience,
     },
     journal::Journal,
-    launcher::Launcher,
     metrics::Metrics,
-    store::{SqlStore, Store},
-    workers::{Pace, Workers, housekeeping, launch_lane, poll_queues},
+    store::{SqlStore, fleet::FleetStore},
+    workers::{
+        Clusters, Pace, Workers, follow_fleet, housekeeping, launch_lane, poll_fleet, poll_queues,
+    },
 };
 
 /// What the binary says about itself.
@@ -76,7 +79,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
     let scheduler = scheduler(&scheduler_adapter_url)?;
     let store = open_store(&context, &database_url).await?;
     let journal = Journal {
-        store: Arc::clone(&store),
+        store: Arc::clone(&store) as _,
         metrics: context.metrics(Metrics::register),
     };
     let pace = pace(&applications, &workers, &watches);
@@ -91,11 +94,14 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         ),
     );
     if roles.contains(&Role::Worker) {
+        let connector = connector(&*store, &applications, &workers).await?;
         let workers = Workers {
-            store,
+            store: Arc::clone(&store) as _,
             journal: journal.clone(),
             scheduler: Arc::clone(&scheduler),
-            clusters: clusters(&applications, &workers).await?,
+            fleet: start_fleet_poll(&context, Arc::clone(&store) as _).await?,
+            fleet_store: store,
+            clusters: Clusters::default(),
             clock: Arc::clone(&context.clock),
             entropy: Arc::new(SystemEntropy),
             holder: holder(&context),
@@ -103,7 +109,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             stop: context.stop.clone(),
             pace,
         };
-        start_workers(&context, workers);
+        start_workers(&context, workers, connector);
     }
     if roles.contains(&Role::Api) {
         let interval = Duration::from_secs(workers.queue_poll_seconds);
@@ -154,10 +160,9 @@ fn serve(
     Ok(())
 }
 
-fn start_workers(context: &ProcessContext, workers: Workers) {
-    for (name, launcher) in &workers.clusters {
-        workers.start_cluster(name, launcher);
-    }
+fn start_workers(context: &ProcessContext, workers: Workers, connector: Connector) {
+    let follow = follow_fleet(workers.clone(), connector);
+    context.tasks.spawn("clusters", follow);
     context.tasks.spawn("launch", launch_lane(workers));
 }
 
@@ -181,7 +186,7 @@ fn scheduler(url: &str) -> anyhow::Result<Arc<dyn Scheduler>> {
     Ok(Arc::new(SchedulerClient::new(channel)))
 }
 
-async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<SqlStore>> {
     let options = PoolOptions {
         metrics: context.metrics(DatabaseMetrics::register),
         ..PoolOptions::default()
@@ -205,10 +210,13 @@ async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<d
     }
 }
 
-async fn clusters(
+/// How clusters are reached. Those of the command line are registered, and must have credentials
+/// that can be used.
+async fn connector(
+    fleet: &dyn FleetStore,
     applications: &ApplicationOptions,
     workers: &WorkerOptions,
-) -> anyhow::Result<BTreeMap<String, Arc<dyn Launcher>>> {
+) -> anyhow::Result<Connector> {
     let settings = ManifestSettings {
         service_account: applications.spark_service_account.clone(),
         image_pull_policy: applications.image_pull_policy.as_str().to_owned(),
@@ -221,29 +229,51 @@ async fn clusters(
                 tsdb_port: applications.tsdb_port,
             }),
     };
-    let mut clusters = BTreeMap::<String, Arc<dyn Launcher>>::new();
+    let mut connector = Connector {
+        named: BTreeMap::new(),
+        kubeconfigs: applications.kubeconfigs.clone(),
+        namespace: applications.application_namespace.clone(),
+        settings,
+        relist_interval: Duration::from_secs(workers.relist_seconds),
+    };
     for Cluster { name, access } in &applications.clusters {
-        let kubeconfig: Option<&Path> = match access {
-            Access::InCluster => None,
-            Access::Kubeconfig(path) => Some(path),
-        };
-        let client = moka_kube::client::connect(kubeconfig, None)
-            .await
-            .with_context(|| format!("connecting to cluster {name}"))
-            .context(Exit::Configuration)?;
-        let operator = SparkOperator::new(
-            client,
-            applications.application_namespace.clone(),
-            settings.clone(),
-            Duration::from_secs(workers.relist_seconds),
-        );
-        if clusters.insert(name.clone(), Arc::new(operator)).is_some() {
+        let before = connector.named.insert(name.clone(), access.clone());
+        if before.is_some() {
             anyhow::bail!(
                 anyhow::anyhow!("cluster {name} is named twice").context(Exit::Configuration)
             );
         }
+        let can_connect = async {
+            let credentials = connector.credentials(name).await?;
+            connector.connect(&credentials, "").await?;
+            anyhow::Ok(())
+        };
+        can_connect
+            .await
+            .with_context(|| format!("connecting to cluster {name}"))
+            .context(Exit::Configuration)?;
+        fleet
+            .register_cluster(name, &ClusterSettings::default(), "options")
+            .await
+            .with_context(|| format!("registering cluster {name}"))
+            .context(Exit::Unavailable)?;
     }
-    Ok(clusters)
+    Ok(connector)
+}
+
+/// The fleet, read now and whenever it changes.
+async fn start_fleet_poll(
+    context: &ProcessContext,
+    store: Arc<dyn FleetStore>,
+) -> anyhow::Result<watch::Receiver<Arc<Fleet>>> {
+    let read = store.fleet().await;
+    let read = read
+        .context("reading the fleet")
+        .context(Exit::Unavailable)?;
+    let (sender, fleet) = watch::channel(Arc::new(read));
+    let poll = poll_fleet(store, sender, context.stop.clone());
+    context.tasks.spawn("fleet", poll);
+    Ok(fleet)
 }
 
 fn pace(

@@ -1,6 +1,7 @@
 //! Where applications are kept.
 
 pub mod conformance;
+pub mod fleet;
 mod sql;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};

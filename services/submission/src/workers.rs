@@ -6,24 +6,30 @@ mod cancel;
 mod clean_up;
 mod cluster_lease;
 mod examine;
+mod fleet;
 mod housekeeping;
 mod inbox;
 mod launch;
 mod queues;
 mod status;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+pub use fleet::{Clusters, follow_fleet, poll_fleet};
 pub use housekeeping::housekeeping;
 pub use launch::launch_lane;
 use moka_core::{clock::Clock, entropy::Entropy};
 use moka_process::Tasks;
 pub use queues::poll_queues;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::scheduling::Scheduler, domain::verdict::Patience, journal::Journal, launcher::Launcher,
-    store::Store,
+    client::scheduling::Scheduler,
+    domain::{fleet::Fleet, verdict::Patience},
+    journal::Journal,
+    launcher::Launcher,
+    store::{Store, fleet::FleetStore},
 };
 
 /// What every lane needs. Clones share everything.
@@ -35,8 +41,12 @@ pub struct Workers {
     pub journal: Journal,
     /// Places attempts.
     pub scheduler: Arc<dyn Scheduler>,
-    /// Clusters by name.
-    pub clusters: BTreeMap<String, Arc<dyn Launcher>>,
+    /// Where the fleet is kept.
+    pub fleet_store: Arc<dyn FleetStore>,
+    /// The fleet, as it was read last.
+    pub fleet: watch::Receiver<Arc<Fleet>>,
+    /// The clusters that can be reached.
+    pub clusters: Clusters,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Jitter.

@@ -7,6 +7,7 @@
 
 mod clean_up;
 mod events;
+mod fleet;
 mod launches;
 mod leases;
 mod read;
@@ -38,6 +39,7 @@ const MIGRATIONS: &[Migration] = moka_db::migrations![
     "20261121000000_applications",
     "20261121100000_front_door",
     "20261121110000_endings",
+    "20261121112000_fleet",
 ];
 
 /// A store over a database.

@@ -154,11 +154,11 @@ async fn place(workers: &Workers, application: Application) -> Result<Applicatio
         driver: sizing::driver_pod(&spec, workers.pace.with_sidecar),
         executor: sizing::executor_pod(&spec),
         executor_count: spec.executor.instances,
-        clusters: workers.clusters.keys().cloned().collect(),
+        clusters: workers.clusters.names(),
     };
     let happening = match workers.scheduler.place(&request).await {
         Ok(mut placement) => {
-            if !workers.clusters.contains_key(&placement.cluster) {
+            if workers.clusters.get(&placement.cluster).is_none() {
                 return Err(Error::UnknownCluster(placement.cluster));
             }
             placement.namespace.clone_from(&workers.pace.namespace);

@@ -1,6 +1,6 @@
 //! A cluster of the fleet.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,34 @@ pub enum ClusterState {
     Draining,
     /// It does not, and is empty.
     Drained,
+}
+
+impl ClusterState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Draining, Self::Drained];
+
+    /// The name, as the database writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Draining => "DRAINING",
+            Self::Drained => "DRAINED",
+        }
+    }
+}
+
+/// The text names no state of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no state of a cluster")]
+pub struct ParseClusterStateError(String);
+
+impl FromStr for ClusterState {
+    type Err = ParseClusterStateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        found.ok_or_else(|| ParseClusterStateError(text.to_owned()))
+    }
 }
 
 /// How fast a cluster may be asked for things; 0 and `None` for "the default".

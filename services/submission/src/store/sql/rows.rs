@@ -164,7 +164,8 @@ pub(super) fn number(row: &AnyRow, column: &'static str) -> Result<u32> {
     u32::try_from(number).map_err(|error| corrupt(column, &error))
 }
 
-fn json<T: DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<T> {
+/// A column of JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<T> {
     let text: String = get(row, column)?;
     serde_json::from_str(&text).map_err(|error| corrupt(column, &error))
 }
