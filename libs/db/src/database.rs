@@ -144,6 +144,13 @@ fn session_settings(kind: DatabaseKind, in_memory: bool, timeout: Duration) -> V
                 3 * milliseconds
             ),
             "SET application_name = 'moka'".to_owned(),
+            // Plans are kept with prepared statements. One that reads a whole table may be right
+            // while the table is empty, and would stay in use while it grows.
+            "SET enable_seqscan = off".to_owned(),
+            "SET enable_hashjoin = off".to_owned(),
+            "SET enable_mergejoin = off".to_owned(),
+            // The planner's price of what is switched off would make it compile small statements.
+            "SET jit = off".to_owned(),
         ],
     }
 }

@@ -197,7 +197,7 @@ async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<S
     };
     let opened = async {
         let database = Database::connect(url, options).await?;
-        SqlStore::open(database, Arc::clone(&context.clock)).await
+        SqlStore::open(database, Arc::clone(&context.clock), &context.tasks).await
     };
     match opened.await {
         Ok(store) => Ok(Arc::new(store)),

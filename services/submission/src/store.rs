@@ -4,7 +4,7 @@ pub mod conformance;
 pub mod fleet;
 mod sql;
 
-use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,13 +19,26 @@ use crate::domain::{
     submission::Submission,
 };
 
+/// When a caller that found too much waiting may try again.
+const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
+
 /// A durable set of applications, their events and the leases of the workers. Every method is one
 /// transaction: killed before it, nothing has changed; killed after it, everything has.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
     /// Accepts a submission under `id`, or finds the application that the same project, key and try
     /// number made before. The caller compares the two.
-    async fn submit(&self, id: ApplicationId, submission: &Submission) -> Result<Submitted>;
+    async fn submit(&self, id: ApplicationId, submission: &Submission) -> Result<Submitted> {
+        let mut submitted = self.submit_many(vec![(id, submission.clone())]).await?;
+        submitted.pop().unwrap_or(Err(Error::Stopped))
+    }
+
+    /// [`Store::submit`] for many, each with an outcome of its own. What concerns the same project
+    /// and key is decided in its order.
+    async fn submit_many(
+        &self,
+        submissions: Vec<(ApplicationId, Submission)>,
+    ) -> Result<Vec<Result<Submitted>>>;
 
     /// The application that a project, key and try number made.
     async fn find(&self, project: &str, key: &str, try_number: u32) -> Result<Option<Application>>;
@@ -221,9 +234,33 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// Too much waits to be written.
+    #[error("too much waits to be written")]
+    Overloaded,
+    /// The process is ending.
+    #[error("the store has been closed")]
+    Stopped,
+    /// The transaction that this write shared with others failed.
+    #[error("a group of writes failed")]
+    Group(#[source] Arc<Error>),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] moka_db::Error),
+}
+
+impl Error {
+    /// Whether the database did not answer, so that nothing can be said of the write itself.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_retryable(),
+            Self::Group(error) => error.is_outage(),
+            Self::PredecessorLive(_)
+            | Self::Overtaken { .. }
+            | Self::Corrupt { .. }
+            | Self::Overloaded
+            | Self::Stopped => false,
+        }
+    }
 }
 
 /// What the store's methods answer.
@@ -233,7 +270,12 @@ impl moka_db::TransactionError for Error {
     fn database_error(&self) -> Option<&moka_db::Error> {
         match self {
             Self::Database(error) => Some(error),
-            Self::PredecessorLive(_) | Self::Overtaken { .. } | Self::Corrupt { .. } => None,
+            Self::Group(error) => error.database_error(),
+            Self::PredecessorLive(_)
+            | Self::Overtaken { .. }
+            | Self::Corrupt { .. }
+            | Self::Overloaded
+            | Self::Stopped => None,
         }
     }
 }
@@ -250,7 +292,21 @@ impl From<Error> for PublicError {
                 Self::new(ErrorReason::IdempotencyConflict, error.to_string())
                     .with_field("try_number", rule)
             }
-            Error::Corrupt { .. } => Self::new(
+            Error::Overloaded => {
+                let message = "too much waits to be written; try again";
+                Self::new(ErrorReason::Overloaded, message).retry_after(OVERLOAD_PAUSE)
+            }
+            Error::Stopped => Self::new(
+                ErrorReason::StoreUnavailable,
+                "the process is ending; try again",
+            )
+            .retry_after(OVERLOAD_PAUSE),
+            Error::Group(error) if error.is_outage() => Self::new(
+                ErrorReason::StoreUnavailable,
+                "the database does not answer; try again",
+            )
+            .retry_after(OVERLOAD_PAUSE),
+            Error::Group(_) | Error::Corrupt { .. } => Self::new(
                 ErrorReason::Internal,
                 "an internal error; the log has the details",
             ),

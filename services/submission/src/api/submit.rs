@@ -27,28 +27,18 @@ pub(super) async fn accept(
     submission: &Submission,
 ) -> Result<SubmitApplicationResponse, Error> {
     let began = Instant::now();
-    let Submission {
-        project,
-        idempotency_key,
-        try_number,
-        ..
-    } = submission;
-    // A repeated request gets its answer whatever has become of the queue.
-    if let Some(earlier) = api
-        .store
-        .find(project, idempotency_key, *try_number)
-        .await?
-    {
+    if let Err(refusal) = check_queue(api, &submission.spec.queue) {
+        // A repeated request gets its answer whatever has become of the queue.
+        let earlier = earlier(api, submission).await?.ok_or(refusal)?;
         return repeated(submission, &earlier);
     }
-    check_queue(api, &submission.spec.queue)?;
     let id = ApplicationId::mint(&*api.clock, &*api.entropy);
     let submitted = api.journal.submit(id, submission).await?;
     if !submitted.created {
         return repeated(submission, &submitted.application);
     }
     api.journal.metrics.accepted(began.elapsed());
-    tracing::info!(
+    tracing::debug!(
         application.id = %id,
         application.project = submission.project,
         queue = submission.spec.queue,
@@ -58,6 +48,18 @@ pub(super) async fn accept(
         application: Some(convert::application(submitted.application)),
         created: true,
     })
+}
+
+/// The application that the same three made before.
+async fn earlier(api: &Api, submission: &Submission) -> Result<Option<Application>, Error> {
+    let Submission {
+        project,
+        idempotency_key,
+        try_number,
+        ..
+    } = submission;
+    let earlier = api.store.find(project, idempotency_key, *try_number).await;
+    Ok(earlier?)
 }
 
 /// The same request gets the same application, another one a refusal that changes nothing.

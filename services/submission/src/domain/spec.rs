@@ -164,6 +164,17 @@ pub enum Tier {
     Three,
 }
 
+impl Tier {
+    /// The name, as the database writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::One => "TIER_1",
+            Self::Two => "TIER_2",
+            Self::Three => "TIER_3",
+        }
+    }
+}
+
 /// A kind of processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

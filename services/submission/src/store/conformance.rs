@@ -9,6 +9,7 @@ use moka_core::{
     entropy::SeededEntropy,
 };
 use moka_db::{Database, PoolOptions};
+use moka_process::Tasks;
 use moka_proto::submission::v1::{
     self as wire, ApplicationSpec, ApplicationType, DriverSpec, SubmitApplicationRequest,
 };
@@ -41,7 +42,12 @@ pub async fn run(url: &str) -> Result<()> {
         Timestamp::from_second(1_800_000_000).expect("the second is in range"),
     ));
     let database = Database::connect(url, PoolOptions::default()).await?;
-    let store = SqlStore::open(database, Arc::clone(&clock) as Arc<dyn Clock>).await?;
+    let store = SqlStore::open(
+        database,
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        &Tasks::default(),
+    )
+    .await?;
     let suite = Suite {
         entropy: SeededEntropy::new(7),
         store,

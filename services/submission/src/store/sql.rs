@@ -5,25 +5,30 @@
 //! never fill later: a watch that has read up to a number has missed nothing. The price is that
 //! commits which write events follow one another, some hundreds to thousands a second.
 
+mod batch;
 mod clean_up;
 mod events;
 mod fleet;
+mod group;
 mod launches;
 mod leases;
 mod read;
 mod record;
 mod rows;
 mod submit;
+mod writer;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use moka_core::{ApplicationId, clock::Clock};
-use moka_db::{Connection, Database, DatabaseKind, Migration};
+use moka_db::{Database, DatabaseKind, Migration};
+use moka_process::Tasks;
 use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
 
+use self::writer::Queue;
 use super::{
     ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Recorded, Result, Store,
     Submitted,
@@ -48,10 +53,12 @@ pub struct SqlStore {
     database: Database,
     clock: Arc<dyn Clock>,
     written: Arc<watch::Sender<i64>>,
+    queue: Queue,
 }
 
 impl SqlStore {
-    /// Brings the database's schema up to date.
+    /// Brings the database's schema up to date and starts the writer, which ends with the last
+    /// clone of the store.
     ///
     /// # Errors
     ///
@@ -59,12 +66,18 @@ impl SqlStore {
     pub async fn open(
         database: Database,
         clock: Arc<dyn Clock>,
+        tasks: &Tasks,
     ) -> std::result::Result<Self, moka_db::Error> {
         database.migrate(MIGRATIONS).await?;
+        let written = Arc::new(watch::Sender::new(0));
+        let (queue, writer) =
+            writer::pair(database.clone(), Arc::clone(&clock), Arc::clone(&written));
+        tasks.spawn("store_writer", writer.run());
         Ok(Self {
             database,
             clock,
-            written: Arc::new(watch::Sender::new(0)),
+            written,
+            queue,
         })
     }
 
@@ -78,11 +91,6 @@ impl SqlStore {
         let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
         self.now().as_microsecond().saturating_add(pause)
     }
-
-    /// Tells the watches of this process that there is something new.
-    fn wrote(&self, sequence: i64) {
-        self.written.send_modify(|last| *last = sequence.max(*last));
-    }
 }
 
 /// Locks rows that a decision rests on. SQLite has one writer at a time anyway.
@@ -94,17 +102,13 @@ fn for_update(kind: DatabaseKind, select: &'static str) -> AssertSqlSafe<String>
     AssertSqlSafe(format!("{select}{suffix}"))
 }
 
-/// The next sequence number. Holds the lock on all further ones until the transaction ends.
-async fn next_sequence(tx: &mut Connection) -> std::result::Result<i64, moka_db::Error> {
-    let sql = "UPDATE event_sequence SET last_sequence = last_sequence + 1 WHERE id = 1 \
-               RETURNING last_sequence";
-    Ok(sqlx::query_scalar(sql).fetch_one(tx).await?)
-}
-
 #[async_trait]
 impl Store for SqlStore {
-    async fn submit(&self, id: ApplicationId, submission: &Submission) -> Result<Submitted> {
-        submit::submit(self, id, submission).await
+    async fn submit_many(
+        &self,
+        submissions: Vec<(ApplicationId, Submission)>,
+    ) -> Result<Vec<Result<Submitted>>> {
+        submit::submit(self, submissions).await
     }
 
     async fn find(&self, project: &str, key: &str, try_number: u32) -> Result<Option<Application>> {

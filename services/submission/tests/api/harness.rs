@@ -43,7 +43,7 @@ pub(crate) async fn start() -> Harness {
         .await
         .unwrap();
     let store: Arc<dyn Store> = Arc::new(
-        SqlStore::open(database, Arc::clone(&context.clock))
+        SqlStore::open(database, Arc::clone(&context.clock), &context.tasks)
             .await
             .unwrap(),
     );

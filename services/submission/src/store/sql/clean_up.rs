@@ -31,7 +31,7 @@ pub(super) async fn due(store: &SqlStore, cluster: &str, limit: u32) -> Result<V
                 .collect::<Result<Vec<ApplicationId>>>()?;
             ids.sort_unstable();
             ids.dedup();
-            let found = read::by_ids(&mut tx, &ids).await?;
+            let found = read::by_ids(&mut tx, store.database.kind(), &ids).await?;
             let by_id: BTreeMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
             let mut due = Vec::with_capacity(rows.len());
             for row in &rows {

@@ -4,56 +4,113 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use moka_core::ApplicationId;
-use moka_db::{Connection, Isolation};
+use moka_db::{Connection, DatabaseKind, Isolation};
 use sqlx::AssertSqlSafe;
 
 use super::{
-    SqlStore, read,
+    SqlStore,
+    batch::{Batch, Type},
+    read,
     rows::{self, EVENT},
 };
 use crate::{
-    domain::application::Event,
+    domain::{application::Event, state::ApplicationState},
     store::{Change, ChangeFilter, Changes, Result},
 };
 
 /// How many events one transaction forgets at most.
 const PRUNE_LIMIT: i64 = 10_000;
 
-/// Writes an event and its audit row, under the event's number.
+/// An event and what the audit log says of it, under the event's number.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) event: Event,
+    pub(super) project: String,
+    pub(super) actor: &'static str,
+    pub(super) action: &'static str,
+}
+
+/// Writes events and their audit rows.
 pub(super) async fn insert(
     tx: &mut Connection,
-    project: &str,
-    event: &Event,
-    actor: &'static str,
-    action: &'static str,
+    kind: DatabaseKind,
+    entries: &[Entry],
 ) -> Result<()> {
-    let sql = "INSERT INTO application_events (sequence, application_id, project, state, \
-               previous_state, attempt_number, time, message) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    sqlx::query(sql)
-        .bind(event.sequence)
-        .bind(event.application_id.to_string())
-        .bind(project)
-        .bind(event.state.as_str())
-        .bind(event.previous_state.map(|state| state.as_str().to_owned()))
-        .bind(i64::from(event.attempt_number))
-        .bind(event.time.as_microsecond())
-        .bind(&event.message)
-        .execute(&mut *tx)
-        .await
-        .map_err(moka_db::Error::from)?;
-    let sql = "INSERT INTO audit_log (sequence, time, actor, action, application_id, detail) \
-               VALUES ($1, $2, $3, $4, $5, $6)";
-    sqlx::query(sql)
-        .bind(event.sequence)
-        .bind(event.time.as_microsecond())
-        .bind(actor)
-        .bind(action)
-        .bind(event.application_id.to_string())
-        .bind(&event.message)
-        .execute(&mut *tx)
-        .await
-        .map_err(moka_db::Error::from)?;
+    if entries.is_empty() {
+        return Ok(());
+    }
+    insert_events(tx, kind, entries).await?;
+    insert_audit_rows(tx, kind, entries).await
+}
+
+async fn insert_events(tx: &mut Connection, kind: DatabaseKind, entries: &[Entry]) -> Result<()> {
+    const COLUMNS: &[(&str, Type)] = &[
+        ("sequence", Type::BigInt),
+        ("application_id", Type::Text),
+        ("project", Type::Text),
+        ("state", Type::Text),
+        ("previous_state", Type::Text),
+        ("attempt_number", Type::BigInt),
+        ("time", Type::BigInt),
+        ("message", Type::Text),
+    ];
+    let mut batch = Batch::new(kind, COLUMNS);
+    for Entry { event, project, .. } in entries {
+        batch.push([
+            event.sequence.into(),
+            (&event.application_id.to_string()).into(),
+            project.into(),
+            event.state.as_str().into(),
+            event.previous_state.map(ApplicationState::as_str).into(),
+            event.attempt_number.into(),
+            event.time.as_microsecond().into(),
+            (&event.message).into(),
+        ]);
+    }
+    insert_batch(tx, "application_events", batch).await
+}
+
+async fn insert_audit_rows(
+    tx: &mut Connection,
+    kind: DatabaseKind,
+    entries: &[Entry],
+) -> Result<()> {
+    const COLUMNS: &[(&str, Type)] = &[
+        ("sequence", Type::BigInt),
+        ("time", Type::BigInt),
+        ("actor", Type::Text),
+        ("action", Type::Text),
+        ("application_id", Type::Text),
+        ("detail", Type::Text),
+    ];
+    let mut batch = Batch::new(kind, COLUMNS);
+    for Entry {
+        event,
+        actor,
+        action,
+        ..
+    } in entries
+    {
+        batch.push([
+            event.sequence.into(),
+            event.time.as_microsecond().into(),
+            (*actor).into(),
+            (*action).into(),
+            (&event.application_id.to_string()).into(),
+            (&event.message).into(),
+        ]);
+    }
+    insert_batch(tx, "audit_log", batch).await
+}
+
+async fn insert_batch(tx: &mut Connection, table: &'static str, batch: Batch) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO {table} ({names}) SELECT {names} FROM {source}",
+        names = batch.names(),
+        source = batch.source(),
+    );
+    let query = batch.bind(sqlx::query(AssertSqlSafe(sql)));
+    query.execute(tx).await.map_err(moka_db::Error::from)?;
     Ok(())
 }
 
@@ -119,7 +176,7 @@ pub(super) async fn changes(
                 Some(event) if full => event.sequence,
                 _ => last,
             };
-            let matching = with_applications(&mut tx, events).await?;
+            let matching = with_applications(&mut tx, store.database.kind(), events).await?;
             Ok(Changes {
                 matching,
                 through,
@@ -130,11 +187,15 @@ pub(super) async fn changes(
         .await
 }
 
-async fn with_applications(tx: &mut Connection, events: Vec<Event>) -> Result<Vec<Change>> {
+async fn with_applications(
+    tx: &mut Connection,
+    kind: DatabaseKind,
+    events: Vec<Event>,
+) -> Result<Vec<Change>> {
     let mut ids: Vec<_> = events.iter().map(|event| event.application_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let found = read::by_ids(tx, &ids).await?;
+    let found = read::by_ids(tx, kind, &ids).await?;
     let by_id: BTreeMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
     let change = |event: Event| {
         let application = by_id.get(&event.application_id)?.clone();

@@ -49,7 +49,7 @@ pub(super) async fn lease(
                     })
                     .collect::<Result<_>>()?;
                 let ids: Vec<_> = leased.keys().copied().collect();
-                let found = read::by_ids(&mut tx, &ids).await?;
+                let found = read::by_ids(&mut tx, store.database.kind(), &ids).await?;
                 let launchable =
                     |application: crate::domain::application::Application| Launchable {
                         failures: leased.get(&application.id).copied().unwrap_or_default(),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use moka_core::ApplicationId;
-use moka_db::Connection;
+use moka_db::{Connection, DatabaseKind};
 use sqlx::AssertSqlSafe;
 
 use super::{
     SqlStore,
+    batch::{self, in_list},
     rows::{self, APPLICATION, placeholders},
 };
 use crate::{
@@ -16,39 +17,61 @@ use crate::{
 };
 
 pub(super) async fn get(store: &SqlStore, id: ApplicationId) -> Result<Option<Application>> {
+    let kind = store.database.kind();
     store
         .database
-        .read("get_application", async |mut tx| by_id(&mut tx, id).await)
+        .read("get_application", async |mut tx| {
+            Ok(by_ids(&mut tx, kind, &[id]).await?.pop())
+        })
         .await
-}
-
-/// One application, in a transaction that is open already.
-pub(super) async fn by_id(tx: &mut Connection, id: ApplicationId) -> Result<Option<Application>> {
-    Ok(by_ids(tx, &[id]).await?.pop())
 }
 
 /// Applications by their ids, in the order of the ids.
-pub(super) async fn by_ids(tx: &mut Connection, ids: &[ApplicationId]) -> Result<Vec<Application>> {
+pub(super) async fn by_ids(
+    tx: &mut Connection,
+    kind: DatabaseKind,
+    ids: &[ApplicationId],
+) -> Result<Vec<Application>> {
+    select(tx, kind, ids, "").await
+}
+
+/// [`by_ids`], locked until the transaction ends. SQLite has one writer at a time anyway.
+pub(super) async fn by_ids_for_update(
+    tx: &mut Connection,
+    kind: DatabaseKind,
+    ids: &[ApplicationId],
+) -> Result<Vec<Application>> {
+    let lock = match kind {
+        DatabaseKind::Sqlite => "",
+        DatabaseKind::Postgres => " FOR UPDATE",
+    };
+    select(tx, kind, ids, lock).await
+}
+
+async fn select(
+    tx: &mut Connection,
+    kind: DatabaseKind,
+    ids: &[ApplicationId],
+    lock: &'static str,
+) -> Result<Vec<Application>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let placeholders = placeholders(1, ids.len());
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let sql = format!(
-        "SELECT {APPLICATION} FROM applications WHERE application_id IN ({placeholders}) \
-         ORDER BY application_id"
+        "SELECT {APPLICATION} FROM applications WHERE {} ORDER BY application_id{lock}",
+        in_list(kind, "application_id", 1)
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for id in ids {
-        query = query.bind(id.to_string());
-    }
-    let rows = query
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch::list(kind, ids.iter().map(String::as_str)))
         .fetch_all(&mut *tx)
         .await
         .map_err(moka_db::Error::from)?;
-    rows::applications(tx, rows).await
+    rows::applications(tx, kind, rows).await
 }
 
 pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Application>> {
+    let kind = store.database.kind();
     let ListQuery {
         projects,
         states,
@@ -92,12 +115,13 @@ pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Appl
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(moka_db::Error::from)?;
-            rows::applications(&mut tx, rows).await
+            rows::applications(&mut tx, kind, rows).await
         })
         .await
 }
 
 pub(super) async fn live_in(store: &SqlStore, cluster: &str) -> Result<Vec<Application>> {
+    let kind = store.database.kind();
     let mut found = store
         .database
         .read("list_live_applications", async |mut tx| {
@@ -114,7 +138,7 @@ pub(super) async fn live_in(store: &SqlStore, cluster: &str) -> Result<Vec<Appli
             let mut rows = rows.into_iter().peekable();
             while rows.peek().is_some() {
                 let chunk = rows.by_ref().take(1000).collect();
-                all.extend(rows::applications(&mut tx, chunk).await?);
+                all.extend(rows::applications(&mut tx, kind, chunk).await?);
             }
             Ok::<_, crate::store::Error>(all)
         })

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use jiff::Timestamp;
 use moka_core::ApplicationId;
-use moka_db::Connection;
+use moka_db::{Connection, DatabaseKind};
 use serde::de::DeserializeOwned;
 use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
 
+use super::batch::{self, in_list};
 use crate::{
     domain::{
         application::{Application, Attempt, Ending, Event, Placement},
@@ -33,19 +34,20 @@ pub(super) fn time(microseconds: i64) -> Timestamp {
 /// Turns rows of [`APPLICATION`] into applications with their attempts, in the rows' order.
 pub(super) async fn applications(
     tx: &mut Connection,
+    kind: DatabaseKind,
     rows: Vec<AnyRow>,
 ) -> Result<Vec<Application>> {
     let mut found = rows.iter().map(application).collect::<Result<Vec<_>>>()?;
     if found.is_empty() {
         return Ok(found);
     }
-    let placeholders = placeholders(1, found.len());
-    let sql =
-        format!("SELECT * FROM attempts WHERE application_id IN ({placeholders}) ORDER BY number");
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for application in &found {
-        query = query.bind(application.id.to_string());
-    }
+    let sql = format!(
+        "SELECT * FROM attempts WHERE {} ORDER BY application_id, number",
+        in_list(kind, "application_id", 1)
+    );
+    let ids: Vec<_> = found.iter().map(|one| one.id.to_string()).collect();
+    let query =
+        sqlx::query(AssertSqlSafe(sql)).bind(batch::list(kind, ids.iter().map(String::as_str)));
     let rows = query.fetch_all(tx).await.map_err(moka_db::Error::from)?;
     let mut attempts = BTreeMap::<ApplicationId, Vec<Attempt>>::new();
     for row in &rows {

@@ -62,7 +62,7 @@ pub(super) async fn pending_in(
                 .iter()
                 .map(|row| rows::parse(row, "application_id"))
                 .collect::<crate::store::Result<Vec<ApplicationId>>>()?;
-            Ok(read::by_ids(&mut tx, &ids).await?)
+            Ok(read::by_ids(&mut tx, store.database.kind(), &ids).await?)
         })
         .await
 }
