@@ -126,7 +126,7 @@ fn call(
         writes,
         bytes,
         answer,
-        place: place,
+        place,
     };
     (call, receiver)
 }
