@@ -1,5 +1,6 @@
 //! What an application is and what may become of it. Pure: no I/O, no clock, no randomness.
 
+pub mod admission;
 pub mod application;
 pub mod deadline;
 pub mod difference;
@@ -11,6 +12,7 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod observation;
 pub mod platform_settings;
+pub mod policy;
 pub mod queue_tree;
 pub mod resolve;
 pub mod retry;

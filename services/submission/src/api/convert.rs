@@ -1,12 +1,15 @@
 //! From our own types to the wire's.
 
+pub(super) mod rules;
+mod spec;
+
 use moka_proto::submission::v1 as wire;
 use moka_rpc::timestamp::to_proto;
 
 use crate::domain::{
     application::{Application, Attempt, Event},
     exit::{Exit, ExitCategory},
-    spec::{Architecture, Language, Spec},
+    spec::Architecture,
     state::ApplicationState,
 };
 
@@ -30,7 +33,7 @@ pub(super) fn application(application: Application) -> wire::Application {
         try_number: i32::try_from(submission.try_number).unwrap_or(i32::MAX),
         predecessor_application_id: predecessor.map(|id| id.to_string()).unwrap_or_default(),
         display_name: submission.display_name,
-        spec: Some(spec(submission.spec)),
+        spec: Some(spec::spec(submission.spec)),
         state: wire_state(state).into(),
         attempts: attempts
             .into_iter()
@@ -108,46 +111,6 @@ fn signed(number: u64) -> i64 {
 
 fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-fn spec(spec: Spec) -> wire::ApplicationSpec {
-    wire::ApplicationSpec {
-        r#type: language(spec.language).into(),
-        image: spec.image,
-        main_application_file: spec.main_application_file,
-        main_class: spec.main_class.unwrap_or_default(),
-        arguments: spec.arguments,
-        spark_version: spec.spark_version,
-        spark_conf: spec.spark_conf,
-        driver: spec.driver.map(|driver| wire::DriverSpec {
-            cores: count(driver.cores),
-            cpu_request_millicores: driver.cpu_request_millicores.into(),
-            memory_bytes: signed(driver.memory_bytes),
-            memory_overhead_bytes: signed(driver.memory_overhead_bytes),
-            ..wire::DriverSpec::default()
-        }),
-        executor: spec.executor.map(|executor| wire::ExecutorSpec {
-            instances: count(executor.instances),
-            cores: count(executor.pod.cores),
-            cpu_request_millicores: executor.pod.cpu_request_millicores.into(),
-            memory_bytes: signed(executor.pod.memory_bytes),
-            memory_overhead_bytes: signed(executor.pod.memory_overhead_bytes),
-            ..wire::ExecutorSpec::default()
-        }),
-        queue: spec.queue,
-        environment: spec.environment,
-        ..wire::ApplicationSpec::default()
-    }
-}
-
-fn language(language: Language) -> wire::ApplicationType {
-    match language {
-        Language::Python => wire::ApplicationType::Python,
-        Language::Java => wire::ApplicationType::Java,
-        Language::Scala => wire::ApplicationType::Scala,
-        Language::R => wire::ApplicationType::R,
-        Language::Sql => wire::ApplicationType::Sql,
-    }
 }
 
 fn wire_state(state: ApplicationState) -> wire::ApplicationState {

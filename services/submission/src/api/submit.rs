@@ -8,7 +8,10 @@ use tokio::time::Instant;
 
 use super::{Api, Error, convert};
 use crate::domain::{
-    application::Application, difference::first_difference, submission::Submission,
+    admission::{AdmissionRules, Admitted, admit},
+    application::Application,
+    difference::first_difference,
+    submission::Submission,
 };
 
 /// When the queue tree is not known yet, it will be after its next poll.
@@ -27,11 +30,14 @@ pub(super) async fn accept(
     submission: &Submission,
 ) -> Result<SubmitApplicationResponse, Error> {
     let began = Instant::now();
-    if let Err(refusal) = check_queue(api, &submission.spec.queue) {
-        // A repeated request gets its answer whatever has become of the queue.
-        let earlier = earlier(api, submission).await?.ok_or(refusal)?;
-        return repeated(submission, &earlier);
-    }
+    let admitted = match check(api, submission) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            // A repeated request gets its answer whatever has become of the rules and the queue.
+            let earlier = earlier(api, submission).await?.ok_or(refusal)?;
+            return repeated(submission, &earlier);
+        }
+    };
     let id = ApplicationId::mint(&*api.clock, &*api.entropy);
     let submitted = api.journal.submit(id, submission).await?;
     if !submitted.created {
@@ -41,7 +47,7 @@ pub(super) async fn accept(
     tracing::debug!(
         application.id = %id,
         application.project = submission.project,
-        queue = submission.spec.queue,
+        queue = admitted.queue,
         "application accepted"
     );
     Ok(SubmitApplicationResponse {
@@ -84,6 +90,13 @@ fn repeated(
                 .into())
         }
     }
+}
+
+/// Whether the rules and the queues of now allow a request.
+fn check(api: &Api, submission: &Submission) -> Result<Admitted, PublicError> {
+    let admitted = admit(&submission.spec, &AdmissionRules::default())?;
+    check_queue(api, &admitted.queue)?;
+    Ok(admitted)
 }
 
 fn check_queue(api: &Api, path: &str) -> Result<(), PublicError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use moka_core::AttemptName;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,6 +12,9 @@ use super::{
         SecretVariable, Tier, Volume,
     },
 };
+
+/// The label in which a node tells its processor.
+const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
 
 /// A request with every default filled in. It is fixed together with the place, so that a repeated
 /// launch creates the very same object whatever has become of the defaults.
@@ -52,6 +56,8 @@ pub struct LaunchSpec {
     pub service_account: Option<String>,
     /// The processor to run on; `None` when any will do.
     pub architecture: Option<Architecture>,
+    /// Name of the shuffle profile whose settings are in `spark_conf`.
+    pub shuffle_profile: Option<String>,
     /// Labels of the pods.
     pub labels: BTreeMap<String, String>,
     /// How important it is.
@@ -64,6 +70,19 @@ pub struct LaunchSpec {
     pub retry: RetryPolicy,
     /// The web interface of the running driver.
     pub live_ui: LiveUi,
+}
+
+impl LaunchSpec {
+    /// Node labels that every pod asks for.
+    pub fn node_selector(&self) -> BTreeMap<String, String> {
+        let label = |architecture: Architecture| {
+            (
+                ARCHITECTURE_LABEL.to_owned(),
+                architecture.as_str().to_owned(),
+            )
+        };
+        self.architecture.map(label).into_iter().collect()
+    }
 }
 
 /// What happens after a failure.
@@ -90,4 +109,31 @@ pub struct LiveUi {
     pub port: u16,
     /// Its address from outside, with `{application_id}` and `{attempt}`.
     pub url_template: Option<String>,
+}
+
+impl LiveUi {
+    /// Spark's own port.
+    pub const DEFAULT_PORT: u16 = 4040;
+    /// What a template must have, so that it tells attempts apart.
+    pub const PLACEHOLDERS: [&str; 2] = [Self::APPLICATION_ID, Self::ATTEMPT];
+    const APPLICATION_ID: &str = "{application_id}";
+    const ATTEMPT: &str = "{attempt}";
+
+    /// The address of an attempt's interface from outside.
+    pub fn url(&self, attempt: AttemptName) -> Option<String> {
+        let template = self.url_template.as_ref()?;
+        let url = template
+            .replace(Self::APPLICATION_ID, &attempt.application_id.to_string())
+            .replace(Self::ATTEMPT, &attempt.number.to_string());
+        Some(url)
+    }
+}
+
+impl Default for LiveUi {
+    fn default() -> Self {
+        Self {
+            port: Self::DEFAULT_PORT,
+            url_template: None,
+        }
+    }
 }

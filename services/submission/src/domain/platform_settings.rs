@@ -1,6 +1,8 @@
 //! Spark settings that the platform writes itself, because a caller's value would break identity,
 //! placement, the event log, metrics or the size that the queue was asked for.
 
+use std::collections::BTreeMap;
+
 /// A setting is owned when it has one of these names …
 const NAMES: &[&str] = &[
     // identity
@@ -65,6 +67,19 @@ const PREFIXES: &[&str] = &[
 /// Whether only the platform may set this.
 pub fn is_owned(key: &str) -> bool {
     NAMES.contains(&key) || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Settings that keep a cluster well, below every default of a cluster, a project or a request.
+pub fn defaults() -> BTreeMap<String, String> {
+    let all = [
+        // Drivers list their executors from the API server's cache instead of from etcd.
+        (
+            "spark.kubernetes.executor.enablePollingWithResourceVersion",
+            "true",
+        ),
+    ];
+    all.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod defaults;
+pub mod parse;
 mod project;
 mod strategy;
 

@@ -51,12 +51,16 @@ impl ContainerSize {
         }
     }
 
+    /// The heap and what is beside it.
+    pub fn memory_bytes(self) -> u64 {
+        (self.heap_mib + self.overhead_mib) * MIB
+    }
+
     /// The whole container as a pod's size.
     pub fn pod_size(self) -> PodSize {
-        let bytes = (self.heap_mib + self.overhead_mib) * MIB;
         PodSize {
             cpu_millicores: self.cpu_millicores.into(),
-            memory_bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+            memory_bytes: i64::try_from(self.memory_bytes()).unwrap_or(i64::MAX),
         }
     }
 }
@@ -84,6 +88,18 @@ pub fn driver_pod(spec: &LaunchSpec, with_sidecar: bool) -> PodSize {
 /// One executor's whole pod.
 pub fn executor_pod(spec: &LaunchSpec) -> PodSize {
     ContainerSize::of(spec.language, &spec.executor.pod).pod_size()
+}
+
+/// How many executors start together with the driver.
+pub fn initial_executors(spec: &LaunchSpec) -> u32 {
+    spec.dynamic_allocation
+        .map_or(spec.executor.instances, |dynamic| dynamic.initial_executors)
+}
+
+/// The most executors that there may be at a time.
+pub fn most_executors(spec: &LaunchSpec) -> u32 {
+    spec.dynamic_allocation
+        .map_or(spec.executor.instances, |dynamic| dynamic.max_executors)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! What to run and how large.
 
-mod parse;
+pub(in crate::domain) mod parse;
+mod retry_request;
 
 use std::collections::BTreeMap;
 
-pub use parse::parse;
 use serde::{Deserialize, Serialize};
 
-use super::exit::ExitCategory;
+pub(in crate::domain) use self::retry_request::ATTEMPTS;
+pub use self::{parse::parse, retry_request::RetryRequest};
 
 /// What to run, checked by [`parse()`]; values are as the caller gave them, with 0, `None` or
 /// nothing for "the default", which [`super::launch_spec`] fills in. A field that is missing in the
@@ -173,6 +174,18 @@ impl Tier {
             Self::Three => "TIER_3",
         }
     }
+
+    /// Every tier.
+    pub const ALL: [Self; 3] = [Self::One, Self::Two, Self::Three];
+
+    /// Its number: `1`, `2` or `3`.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::Two => "2",
+            Self::Three => "3",
+        }
+    }
 }
 
 /// A kind of processor.
@@ -186,6 +199,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
     /// The value of the node label `kubernetes.io/arch`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -307,22 +323,4 @@ impl Deadlines {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// What a request or a project says about retries; 0, `None` or nothing for "the default".
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RetryRequest {
-    /// Attempts in all.
-    pub max_attempts: u32,
-    /// Which failures are tried again.
-    pub categories: Vec<ExitCategory>,
-    /// Pause before the second attempt.
-    pub initial_backoff_seconds: Option<u32>,
-    /// The longest pause.
-    pub max_backoff_seconds: Option<u32>,
-    /// Hundredths of its size to which memory grows.
-    pub memory_growth_percent: u32,
-    /// No pod grows beyond this.
-    pub max_memory_bytes: u64,
 }

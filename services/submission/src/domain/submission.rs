@@ -5,7 +5,7 @@ use moka_proto::submission::v1::SubmitApplicationRequest;
 use moka_rpc::Violations;
 use serde::{Deserialize, Serialize};
 
-use super::spec::{self, Spec};
+use super::spec::{self, Language, Spec};
 
 const IDEMPOTENCY_KEY_BYTES: usize = 128;
 /// The highest try number that a key may have.
@@ -46,10 +46,10 @@ impl Submission {
             .and_then(|spec| spec::parse(&mut violations, spec));
         violations.into_result()?;
         let spec = spec.expect("a request without violations has a spec");
-        let display_name = if request.display_name.is_empty() {
-            main_file_name(&spec.main_application_file)
-        } else {
-            request.display_name.clone()
+        let display_name = match request.display_name.as_str() {
+            "" if spec.language == Language::Sql => "SQL".to_owned(),
+            "" => main_file_name(&spec.main_application_file),
+            name => name.to_owned(),
         };
         Ok(Self {
             project: request.project.clone(),

@@ -24,7 +24,7 @@ use crate::{
         lifecycle::Happening,
         observation::Owner,
         resolve::{Rules, resolve},
-        retry, sizing,
+        retry,
         state::ApplicationState,
     },
     launcher::{self, Created},
@@ -146,18 +146,18 @@ async fn steps(workers: &Workers, application: Application, until: Instant) -> R
 
 async fn place(workers: &Workers, application: Application) -> Result<Application, Error> {
     let number = application.next_attempt_number();
-    let spec = resolve(&application.submission.spec, Rules::default())?;
+    let spec = resolve(&application.submission.spec, Rules::default())
+        .map_err(moka_core::PublicError::from)?;
     let spec = retry::grow(&application, spec);
-    let request = PlacementRequest {
-        attempt: AttemptName::new(application.id, number),
-        queue: spec.queue.clone(),
-        driver: sizing::driver_pod(&spec, workers.pace.with_sidecar),
-        executor: sizing::executor_pod(&spec),
-        executor_count: spec.executor.instances,
-        clusters: workers.clusters.names(),
-    };
+    let mut request = PlacementRequest::new(
+        AttemptName::new(application.id, number),
+        &spec,
+        workers.pace.with_sidecar,
+    );
+    request.clusters = workers.clusters.names();
     let happening = match workers.scheduler.place(&request).await {
-        Ok(mut placement) => {
+        Ok(placed) => {
+            let mut placement = placed.placement;
             if workers.clusters.get(&placement.cluster).is_none() {
                 return Err(Error::UnknownCluster(placement.cluster));
             }

@@ -310,8 +310,6 @@ fn malformed_values_are_named() {
         spec_faults(|spec| spec.spark_version = "latest".to_owned()),
         &["spec.spark_version"],
     );
-    check(spec_faults(|spec| spec.driver = None), &["spec.driver"]);
-    check(spec_faults(|spec| spec.executor = None), &["spec.executor"]);
     check(
         spec_faults(|spec| spec.arguments = vec!["a\0b".to_owned()]),
         &["spec.arguments"],
