@@ -3,7 +3,9 @@
 mod cancel;
 mod convert;
 mod events;
+mod explain;
 mod get;
+mod links;
 mod list;
 mod retry;
 mod submit;
@@ -28,9 +30,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    domain::queue_tree::QueueTree,
+    client::scheduling::SchedulerInsight,
+    domain::{links::LinkSettings, queue_tree::QueueTree},
+    inspector::Inspector,
     journal::Journal,
-    store::{self, Store},
+    store::{self, Store, fleet::FleetStore},
 };
 
 /// The service.
@@ -42,6 +46,8 @@ pub struct Api {
     pub journal: Journal,
     /// The last copy of the queue trees; `None` before the first.
     pub queues: tokio::sync::watch::Receiver<Option<QueueTree>>,
+    /// Whom to ask about what is elsewhere.
+    pub sources: Sources,
     /// Time of new ids.
     pub clock: Arc<dyn Clock>,
     /// Randomness of new ids.
@@ -50,6 +56,22 @@ pub struct Api {
     pub watch: WatchPace,
     /// Ends watches when the process drains.
     pub stop: CancellationToken,
+}
+
+/// Whom the API layer asks about what is not in the database. None of them is needed to accept,
+/// read or cancel.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Knows why attempts wait.
+    pub insight: Arc<dyn SchedulerInsight>,
+    /// Looks into clusters.
+    pub inspector: Arc<dyn Inspector>,
+    /// Knows the clusters and what their workers see.
+    pub fleet: Arc<dyn FleetStore>,
+    /// Where people look.
+    pub links: LinkSettings,
+    /// How long one of them may take, when several are asked at the same time.
+    pub patience: Duration,
 }
 
 /// How often a watch that has nothing to tell does what.
@@ -133,16 +155,16 @@ impl SubmissionService for Api {
 
     async fn explain_application(
         &self,
-        _request: Request<ExplainApplicationRequest>,
+        request: Request<ExplainApplicationRequest>,
     ) -> Result<Response<ExplainApplicationResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(explain::get(self, request.get_ref()).await)
     }
 
     async fn get_application_links(
         &self,
-        _request: Request<GetApplicationLinksRequest>,
+        request: Request<GetApplicationLinksRequest>,
     ) -> Result<Response<GetApplicationLinksResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(links::get(self, request.get_ref()).await)
     }
 }
 

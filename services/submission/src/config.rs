@@ -1,8 +1,11 @@
 //! The options of the service.
 
+mod links;
+
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
+pub use links::LinkOptions;
 
 /// Options of submission.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +56,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub watches: WatchOptions,
+
+    #[command(flatten)]
+    pub links: LinkOptions,
 }
 
 /// What every application has in common.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod domain;
+pub mod inspector;
 pub mod journal;
 pub mod launcher;
 pub mod metrics;
@@ -29,9 +30,9 @@ use moka_rpc::{ClientOptions, Server, ServerOptions, client as rpc_client};
 use tokio::sync::watch;
 
 use crate::{
-    api::{Api, WatchPace},
+    api::{Api, Sources, WatchPace},
     client::scheduling::{Scheduler, SchedulerClient},
-    cluster::Connector,
+    cluster::{Connector, KubernetesInspector},
     config::{ApplicationOptions, Cluster, Config, Role, WatchOptions, WorkerOptions},
     domain::{
         fleet::Fleet,
@@ -57,6 +58,8 @@ pub const SERVICE: ServiceInfo = ServiceInfo {
 
 /// Largest request: far above the limits on its fields, so that those can name what is too large.
 const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// How long somebody who asks why waits for one of those who may know.
+const SOURCE_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a watch looks for what other replicas wrote.
 const WATCH_POLL: Duration = Duration::from_millis(500);
 
@@ -74,6 +77,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         applications,
         workers,
         watches,
+        links,
     } = config;
     let listen = context.listen.check(listen).context(Exit::Configuration)?;
     let scheduler = scheduler(&scheduler_adapter_url)?;
@@ -93,14 +97,15 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             context.stop.clone(),
         ),
     );
+    let connector = connector(&applications, &workers)?;
     if roles.contains(&Role::Worker) {
-        let connector = connector(&*store, &applications, &workers).await?;
+        register_clusters(&*store, &connector).await?;
         let workers = Workers {
             store: Arc::clone(&store) as _,
             journal: journal.clone(),
-            scheduler: Arc::clone(&scheduler),
+            scheduler: Arc::clone(&scheduler) as _,
             fleet: start_fleet_poll(&context, Arc::clone(&store) as _).await?,
-            fleet_store: store,
+            fleet_store: Arc::clone(&store) as _,
             clusters: Clusters::default(),
             clock: Arc::clone(&context.clock),
             entropy: Arc::new(SystemEntropy),
@@ -109,16 +114,27 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             stop: context.stop.clone(),
             pace,
         };
-        start_workers(&context, workers, connector);
+        start_workers(&context, workers, connector.clone());
     }
     if roles.contains(&Role::Api) {
         let interval = Duration::from_secs(workers.queue_poll_seconds);
-        let queues = start_queue_poll(&context, scheduler, interval);
+        let queues = start_queue_poll(&context, Arc::clone(&scheduler) as _, interval);
+        let sources = Sources {
+            insight: scheduler,
+            inspector: Arc::new(KubernetesInspector::new(connector)),
+            fleet: store,
+            links: links.into(),
+            patience: SOURCE_PATIENCE,
+        };
         let pace = WatchPace {
             poll: WATCH_POLL,
             heartbeat: Duration::from_secs(watches.heartbeat_seconds),
         };
-        serve(&context, listen, api(&context, journal, queues, pace))?;
+        serve(
+            &context,
+            listen,
+            api(&context, journal, queues, sources, pace),
+        )?;
     }
     Ok(())
 }
@@ -128,12 +144,14 @@ pub fn api(
     context: &ProcessContext,
     journal: Journal,
     queues: watch::Receiver<Option<domain::queue_tree::QueueTree>>,
+    sources: Sources,
     pace: WatchPace,
 ) -> SubmissionServiceServer<Api> {
     let api = Api {
         store: Arc::clone(&journal.store),
         journal,
         queues,
+        sources,
         clock: Arc::clone(&context.clock),
         entropy: Arc::new(SystemEntropy),
         watch: pace,
@@ -177,7 +195,7 @@ fn start_queue_poll(
     queues
 }
 
-fn scheduler(url: &str) -> anyhow::Result<Arc<dyn Scheduler>> {
+fn scheduler(url: &str) -> anyhow::Result<Arc<SchedulerClient>> {
     let options = ClientOptions {
         user_agent: format!("moka-submission/{}", SERVICE.version),
         ..ClientOptions::default()
@@ -210,10 +228,8 @@ async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<S
     }
 }
 
-/// How clusters are reached. Those of the command line are registered, and must have credentials
-/// that can be used.
-async fn connector(
-    fleet: &dyn FleetStore,
+/// How clusters are reached.
+fn connector(
     applications: &ApplicationOptions,
     workers: &WorkerOptions,
 ) -> anyhow::Result<Connector> {
@@ -243,6 +259,13 @@ async fn connector(
                 anyhow::anyhow!("cluster {name} is named twice").context(Exit::Configuration)
             );
         }
+    }
+    Ok(connector)
+}
+
+/// Registers the clusters of the command line, which must have credentials that can be used.
+async fn register_clusters(fleet: &dyn FleetStore, connector: &Connector) -> anyhow::Result<()> {
+    for name in connector.named.keys() {
         let can_connect = async {
             let credentials = connector.credentials(name).await?;
             connector.connect(&credentials, "").await?;
@@ -258,7 +281,7 @@ async fn connector(
             .with_context(|| format!("registering cluster {name}"))
             .context(Exit::Unavailable)?;
     }
-    Ok(connector)
+    Ok(())
 }
 
 /// The fleet, read now and whenever it changes.

@@ -1,8 +1,10 @@
 //! From our own types to the wire's.
 
+mod explanation;
 pub(super) mod rules;
 mod spec;
 
+pub(super) use explanation::explanation;
 use moka_proto::submission::v1 as wire;
 use moka_rpc::timestamp::to_proto;
 
@@ -113,7 +115,7 @@ fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn wire_state(state: ApplicationState) -> wire::ApplicationState {
+pub(super) fn wire_state(state: ApplicationState) -> wire::ApplicationState {
     match state {
         ApplicationState::Queued => wire::ApplicationState::Queued,
         ApplicationState::Launching => wire::ApplicationState::Launching,

@@ -1,8 +1,11 @@
 //! scheduler-adapter, the only speaker of `YuniKorn`.
 
+mod insight;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+pub use insight::SchedulerInsight;
 use moka_core::{AttemptName, ErrorReason, PodSize, PublicError};
 use moka_proto::{
     common::v1::PodSize as WirePodSize,

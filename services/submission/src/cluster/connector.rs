@@ -34,6 +34,17 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    /// A client that has them. Nothing is sent yet.
+    pub(super) async fn client(&self) -> Result<kube::Client, moka_kube::Error> {
+        let path = match self {
+            Self::InCluster => None,
+            Self::Kubeconfig { path, .. } => Some(path.as_path()),
+        };
+        moka_kube::client::connect(path, None).await
+    }
+}
+
 impl Connector {
     /// Reads the credentials of a cluster. The name is one that passed its check, so it cannot lead
     /// out of the directory.
@@ -62,11 +73,7 @@ impl Connector {
         credentials: &Credentials,
         namespace: &str,
     ) -> Result<Arc<dyn Launcher>, moka_kube::Error> {
-        let path = match credentials {
-            Credentials::InCluster => None,
-            Credentials::Kubeconfig { path, .. } => Some(path.as_path()),
-        };
-        let client = moka_kube::client::connect(path, None).await?;
+        let client = credentials.client().await?;
         let namespace = match namespace {
             "" => self.namespace.clone(),
             namespace => namespace.to_owned(),

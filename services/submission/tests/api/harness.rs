@@ -16,14 +16,16 @@ use moka_rpc::{
 };
 use moka_submission::{
     SERVICE, api,
-    api::WatchPace,
-    domain::queue_tree::QueueTree,
+    api::{Sources, WatchPace},
+    domain::{links::LinkSettings, queue_tree::QueueTree, rules::ClusterSettings},
     journal::Journal,
     metrics::Metrics,
-    store::{SqlStore, Store},
+    store::{SqlStore, Store, fleet::FleetStore},
 };
 use tokio::sync::watch;
 use tonic::Streaming;
+
+use crate::fakes::{FakeInsight, FakeInspector};
 
 pub(crate) const MIB: i64 = 1024 * 1024;
 
@@ -32,6 +34,9 @@ pub(crate) struct Harness {
     pub(crate) context: ProcessContext,
     pub(crate) queues: watch::Sender<Option<QueueTree>>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) fleet: Arc<dyn FleetStore>,
+    pub(crate) insight: Arc<FakeInsight>,
+    pub(crate) inspector: Arc<FakeInspector>,
     _folder: tempfile::TempDir,
 }
 
@@ -42,11 +47,14 @@ pub(crate) async fn start() -> Harness {
     let database = Database::connect(&url, PoolOptions::default())
         .await
         .unwrap();
-    let store: Arc<dyn Store> = Arc::new(
-        SqlStore::open(database, Arc::clone(&context.clock), &context.tasks)
-            .await
-            .unwrap(),
-    );
+    let sql = SqlStore::open(database, Arc::clone(&context.clock), &context.tasks)
+        .await
+        .unwrap();
+    let sql = Arc::new(sql);
+    sql.register_cluster("west", &ClusterSettings::default(), "test")
+        .await
+        .unwrap();
+    let store: Arc<dyn Store> = Arc::clone(&sql) as _;
     let tree = QueueTree::new([("root".to_owned(), false), ("root.demo".to_owned(), true)]);
     let (queues, known) = watch::channel(Some(tree));
     let journal = Journal {
@@ -57,7 +65,21 @@ pub(crate) async fn start() -> Harness {
         poll: Duration::from_millis(20),
         heartbeat: Duration::from_millis(100),
     };
-    let service = api(&context, journal, known, pace);
+    let (insight, inspector) = (
+        Arc::new(FakeInsight::default()),
+        Arc::new(FakeInspector::default()),
+    );
+    let sources = Sources {
+        insight: Arc::clone(&insight) as _,
+        inspector: Arc::clone(&inspector) as _,
+        fleet: Arc::clone(&sql) as _,
+        links: LinkSettings {
+            history_server_url: Some("https://history.example".to_owned()),
+            ..LinkSettings::default()
+        },
+        patience: Duration::from_millis(50),
+    };
+    let service = api(&context, journal, known, sources, pace);
     let (channel, incoming) = memory::channel(&ClientOptions::default()).unwrap();
     let server = context
         .metrics(|registry| Server::new(ServerOptions::default(), registry))
@@ -71,6 +93,9 @@ pub(crate) async fn start() -> Harness {
         context,
         queues,
         store,
+        fleet: sql,
+        insight,
+        inspector,
         _folder: folder,
     }
 }
