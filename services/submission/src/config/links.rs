@@ -8,46 +8,46 @@ use crate::domain::links::LinkSettings;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Links")]
 pub struct LinkOptions {
-    /// Base URL of the Spark History Server as people reach it; without one, GetApplicationLinks
-    /// tells no history pages.
+    /// Base URL of the Spark History Server as people reach it; without one,
+    /// `GetApplicationLinks` tells no history pages.
     #[arg(
-        long,
+        long = "history-server-url",
         env = "MOKA_HISTORY_SERVER_URL",
         value_name = "URL",
         value_parser = base_url
     )]
-    pub history_server_url: Option<String>,
+    pub history_server: Option<String>,
 
     /// Base URL of history-index's REST port as people reach it.
     #[arg(
-        long,
+        long = "history-index-url",
         env = "MOKA_HISTORY_INDEX_URL",
         value_name = "URL",
         value_parser = base_url
     )]
-    pub history_index_url: Option<String>,
+    pub history_index: Option<String>,
 
     /// URL of a dashboard, with `{application_id}`, `{attempt}` and `{cluster}` where they belong.
     #[arg(
-        long,
+        long = "dashboard-url",
         env = "MOKA_DASHBOARD_URL",
         value_name = "URL",
         value_parser = template
     )]
-    pub dashboard_url: Option<String>,
+    pub dashboard: Option<String>,
 }
 
 impl From<LinkOptions> for LinkSettings {
     fn from(options: LinkOptions) -> Self {
         let LinkOptions {
-            history_server_url,
-            history_index_url,
-            dashboard_url,
+            history_server,
+            history_index,
+            dashboard,
         } = options;
         Self {
-            history_server_url,
-            history_index_url,
-            dashboard_url,
+            history_server,
+            history_index,
+            dashboard,
         }
     }
 }

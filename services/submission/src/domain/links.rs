@@ -11,11 +11,11 @@ use super::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkSettings {
     /// Base URL of the Spark History Server, without a slash at its end.
-    pub history_server_url: Option<String>,
+    pub history_server: Option<String>,
     /// Base URL of history-index's REST port, without a slash at its end.
-    pub history_index_url: Option<String>,
+    pub history_index: Option<String>,
     /// A dashboard's URL with `{application_id}`, `{attempt}` and `{cluster}`.
-    pub dashboard_url: Option<String>,
+    pub dashboard: Option<String>,
 }
 
 /// Somewhere to look.
@@ -82,16 +82,16 @@ fn of_attempt(
         return found;
     };
     if !runs {
-        if let Some(base) = &settings.history_server_url {
+        if let Some(base) = &settings.history_server {
             let target = format!("{base}/history/{spark_id}/jobs/");
             found.push(link(LinkKind::HistoryServer, "history", target));
         }
-        if let Some(base) = &settings.history_index_url {
+        if let Some(base) = &settings.history_index {
             let target = format!("{base}/api/v1/applications/{spark_id}");
             found.push(link(LinkKind::HistoryIndex, "indexed history", target));
         }
     }
-    if let Some(template) = &settings.dashboard_url {
+    if let Some(template) = &settings.dashboard {
         let target = filled(template, name, attempt);
         found.push(link(LinkKind::Dashboard, "dashboard", target));
     }

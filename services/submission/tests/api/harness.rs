@@ -74,7 +74,7 @@ pub(crate) async fn start() -> Harness {
         inspector: Arc::clone(&inspector) as _,
         fleet: Arc::clone(&sql) as _,
         links: LinkSettings {
-            history_server_url: Some("https://history.example".to_owned()),
+            history_server: Some("https://history.example".to_owned()),
             ..LinkSettings::default()
         },
         patience: Duration::from_millis(50),

@@ -13,9 +13,9 @@ use crate::domain::{
 
 fn settings() -> LinkSettings {
     LinkSettings {
-        history_server_url: Some("https://history.example".to_owned()),
-        history_index_url: Some("https://index.example".to_owned()),
-        dashboard_url: Some(
+        history_server: Some("https://history.example".to_owned()),
+        history_index: Some("https://index.example".to_owned()),
+        dashboard: Some(
             "https://boards.example/d/spark?app={application_id}&attempt={attempt}&cluster={cluster}"
                 .to_owned(),
         ),
