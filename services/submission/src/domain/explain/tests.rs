@@ -154,11 +154,11 @@ fn seen(driver: PodView) -> Sight {
     }
 }
 
-fn waiting(word: &str, message: &str) -> Option<Reason> {
-    Some(Reason {
+fn waiting(word: &str, message: &str) -> Reason {
+    Reason {
         word: word.to_owned(),
         message: message.to_owned(),
-    })
+    }
 }
 
 fn warning(reason: &str, message: &str) -> Notice {

@@ -74,7 +74,7 @@ fn the_operator_has_not_looked_or_has_failed() {
 #[test]
 fn the_driver_waits() {
     let pod = |waiting| PodView {
-        waiting,
+        waiting: Some(waiting),
         ..driver()
     };
     let mut image = seen(pod(waiting(
