@@ -20,7 +20,8 @@ pub struct PlacementRequest {
     /// Only these clusters; empty means any.
     #[prost(string, repeated, tag = "6")]
     pub clusters: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Clusters that are better than their score says, best first.
+    /// Clusters to be taken before all others, best first; one in which it would have to wait comes after those of them in
+    /// which it starts at once. Names of no cluster are passed over.
     #[prost(string, repeated, tag = "7")]
     pub preferred_clusters: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The most executors that there may be at a time, which the queue must be able to hold; 0 means `executor_count`.

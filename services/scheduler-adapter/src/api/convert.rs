@@ -34,9 +34,9 @@ pub(super) fn queue(
         cluster: cluster.to_owned(),
         path: queue.path.clone(),
         leaf: queue.leaf,
-        guaranteed: limit(queue.guaranteed),
-        maximum: limit(queue.maximum),
-        allocated: Some(amount(queue.allocated)),
+        guaranteed: limit(&queue.guaranteed),
+        maximum: limit(&queue.maximum),
+        allocated: Some(amount(&queue.allocated)),
         maximum_running_applications: count(queue.maximum_running_applications),
         running_applications: count(queue.running_applications),
         observe_time: Some(timestamp::to_proto(snapshot.observe_time)),
@@ -70,12 +70,13 @@ pub(super) fn pod_metadata(metadata: PodMetadata) -> v1::PodMetadata {
     }
 }
 
-fn amount(amount: Amount) -> common::v1::PodSize {
+fn amount(amount: &Amount) -> common::v1::PodSize {
     let Amount {
         cpu_millicores,
         memory_bytes,
         pods: _,
-    } = amount;
+        extended: _,
+    } = *amount;
     common::v1::PodSize {
         cpu_millicores,
         memory_bytes,
@@ -83,12 +84,13 @@ fn amount(amount: Amount) -> common::v1::PodSize {
 }
 
 /// Unset when neither CPU nor memory is limited.
-fn limit(limit: Limit) -> Option<common::v1::PodSize> {
+fn limit(limit: &Limit) -> Option<common::v1::PodSize> {
     let Limit {
         cpu_millicores,
         memory_bytes,
         pods: _,
-    } = limit;
+        extended: _,
+    } = *limit;
     if cpu_millicores.is_none() && memory_bytes.is_none() {
         return None;
     }

@@ -1,5 +1,7 @@
 //! `PlaceApplication`.
 
+use std::collections::BTreeMap;
+
 use moka_core::{ErrorReason, PublicError, attempt::ParseAttemptNameError};
 use moka_proto::{
     common,
@@ -12,6 +14,7 @@ use crate::{
     domain::{
         placement::{PlacementRequest, place},
         pod_metadata::{self, SCHEDULER_NAME},
+        resources::PodResources,
     },
     error,
 };
@@ -22,6 +25,14 @@ const QUEUE_BYTES: usize = 1024;
 const MAXIMUM_EXECUTORS: i32 = 100_000;
 /// Most clusters that a request may name.
 const MAXIMUM_CLUSTERS: usize = 1000;
+/// Most extended resources of a pod, and most units of each.
+const MAXIMUM_DEVICES: usize = 16;
+const MAXIMUM_QUANTITY: i64 = 1_000_000;
+/// Most node labels that pods may ask for.
+const MAXIMUM_NODE_LABELS: usize = 32;
+/// Longest name of a label or resource with its domain, and longest value of a label.
+const NAME_BYTES: usize = 317;
+const LABEL_VALUE_BYTES: usize = 63;
 /// Largest pod: 10,000 cores and 1 PiB, so that a gang's sum cannot overflow.
 const MAXIMUM_MILLICORES: i64 = 10_000_000;
 const MAXIMUM_MEMORY_BYTES: i64 = 1 << 50;
@@ -77,20 +88,23 @@ impl Api {
         let mut violations = Violations::new();
         violations.non_empty("request.queue", &request.queue);
         violations.max_length("request.queue", &request.queue, QUEUE_BYTES);
-        violations.range(
-            "request.executor_count",
-            &request.executor_count,
-            &(0..=MAXIMUM_EXECUTORS),
-        );
+        check_executors(&mut violations, &request);
         check_size(&mut violations, "request.driver", request.driver.as_ref());
-        if request.executor_count > 0 {
+        if request.executor_count.max(request.executor_count_maximum) > 0 {
             check_size(
                 &mut violations,
                 "request.executor",
                 request.executor.as_ref(),
             );
         }
-        self.check_clusters(&mut violations, &request.clusters);
+        check_devices(&mut violations, &request);
+        check_node_selector(&mut violations, &request.node_selector);
+        violations.max_length(
+            "request.priority_class_name",
+            &request.priority_class_name,
+            NAME_BYTES,
+        );
+        self.check_clusters(&mut violations, &request);
         let attempt = request.attempt_name.parse();
         if let Err(error) = &attempt {
             violations.add(
@@ -99,27 +113,97 @@ impl Api {
             );
         }
         violations.into_result()?;
+        let pod = |size: Option<common::v1::PodSize>, extended| PodResources {
+            size: size.map(convert::pod_size).unwrap_or_default(),
+            extended,
+        };
+        let executor_count = request.executor_count.unsigned_abs();
         Ok(PlacementRequest {
             attempt: attempt.expect("an attempt that cannot be read is a violation"),
             queue: request.queue,
-            driver: request.driver.map(convert::pod_size).unwrap_or_default(),
-            executor: request.executor.map(convert::pod_size).unwrap_or_default(),
-            executor_count: u32::try_from(request.executor_count).unwrap_or_default(),
+            driver: pod(request.driver, request.driver_extended_resources),
+            executor: pod(request.executor, request.executor_extended_resources),
+            executor_count,
+            executor_count_maximum: match request.executor_count_maximum.unsigned_abs() {
+                0 => executor_count,
+                maximum => maximum,
+            },
             clusters: request.clusters,
+            preferred_clusters: request.preferred_clusters,
+            node_selector: request.node_selector,
         })
     }
 
-    fn check_clusters(&self, violations: &mut Violations, clusters: &[String]) {
-        if clusters.len() > MAXIMUM_CLUSTERS {
-            let description = format!("must name at most {MAXIMUM_CLUSTERS} clusters");
-            violations.add("request.clusters", description);
+    /// A preferred cluster may be gone: what knows of it is older than the request.
+    fn check_clusters(&self, violations: &mut Violations, request: &v1::PlacementRequest) {
+        for (field, clusters) in [
+            ("request.clusters", &request.clusters),
+            ("request.preferred_clusters", &request.preferred_clusters),
+        ] {
+            if clusters.len() > MAXIMUM_CLUSTERS {
+                let description = format!("must name at most {MAXIMUM_CLUSTERS} clusters");
+                violations.add(field, description);
+            }
         }
-        let unknown = clusters
+        let unknown = request
+            .clusters
             .iter()
             .find(|cluster| !self.yunikorns.contains_key(*cluster));
         if let Some(cluster) = unknown {
             violations.add("request.clusters", self.unknown_cluster(cluster));
         }
+    }
+}
+
+fn check_executors(violations: &mut Violations, request: &v1::PlacementRequest) {
+    let (count, maximum) = (request.executor_count, request.executor_count_maximum);
+    let range = 0..=MAXIMUM_EXECUTORS;
+    violations.range("request.executor_count", &count, &range);
+    violations.range("request.executor_count_maximum", &maximum, &range);
+    if maximum != 0 && maximum < count {
+        violations.add(
+            "request.executor_count_maximum",
+            format!("must be 0 or at least executor_count, which is {count}"),
+        );
+    }
+}
+
+fn check_devices(violations: &mut Violations, request: &v1::PlacementRequest) {
+    for (field, resources) in [
+        (
+            "request.driver_extended_resources",
+            &request.driver_extended_resources,
+        ),
+        (
+            "request.executor_extended_resources",
+            &request.executor_extended_resources,
+        ),
+    ] {
+        if resources.len() > MAXIMUM_DEVICES {
+            violations.add(field, format!("must be at most {MAXIMUM_DEVICES} entries"));
+        }
+        for (name, quantity) in resources {
+            violations.max_length(field, name, NAME_BYTES);
+            if !name.contains('/') {
+                violations.add(field, "must be resources such as nvidia.com/gpu");
+            }
+            violations.range(field, quantity, &(1..=MAXIMUM_QUANTITY));
+        }
+    }
+}
+
+fn check_node_selector(violations: &mut Violations, labels: &BTreeMap<String, String>) {
+    const FIELD: &str = "request.node_selector";
+    if labels.len() > MAXIMUM_NODE_LABELS {
+        violations.add(
+            FIELD,
+            format!("must be at most {MAXIMUM_NODE_LABELS} labels"),
+        );
+    }
+    for (name, value) in labels {
+        violations.non_empty(FIELD, name);
+        violations.max_length(FIELD, name, NAME_BYTES);
+        violations.max_length(FIELD, value, LABEL_VALUE_BYTES);
     }
 }
 

@@ -3,10 +3,15 @@
 mod score;
 mod verdict;
 
-use moka_core::{AttemptName, PodSize};
+use std::collections::BTreeMap;
+
+use moka_core::AttemptName;
 
 use self::verdict::Verdict;
-use super::{fleet::Fleet, resources::Amount};
+use super::{
+    fleet::Fleet,
+    resources::{Amount, PodResources},
+};
 
 /// What is to be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,19 +21,37 @@ pub struct PlacementRequest {
     /// The leaf queue that was asked for.
     pub queue: String,
     /// The driver's whole pod.
-    pub driver: PodSize,
+    pub driver: PodResources,
     /// One executor's whole pod.
-    pub executor: PodSize,
+    pub executor: PodResources,
     /// How many executors start together with the driver.
     pub executor_count: u32,
+    /// The most executors that there may be at a time; at least `executor_count`.
+    pub executor_count_maximum: u32,
     /// Only these clusters; empty means any. All of them are in the fleet.
     pub clusters: Vec<String>,
+    /// Clusters that are taken before all others, best first.
+    pub preferred_clusters: Vec<String>,
+    /// Node labels that every pod asks for.
+    pub node_selector: BTreeMap<String, String>,
 }
 
 impl PlacementRequest {
-    /// The driver and all executors together.
+    /// The driver and the executors that start with it.
     pub fn gang(&self) -> Amount {
-        Amount::of_gang(self.driver, self.executor, self.executor_count)
+        Amount::of_gang(&self.driver, &self.executor, self.executor_count)
+    }
+
+    /// The driver and as many executors as there may ever be.
+    pub fn largest_gang(&self) -> Amount {
+        Amount::of_gang(&self.driver, &self.executor, self.executor_count_maximum)
+    }
+
+    /// How good a cluster is by the request's own wish; less is better, and `None` is no wish.
+    fn preference(&self, cluster: &str) -> Option<usize> {
+        self.preferred_clusters
+            .iter()
+            .position(|one| one == cluster)
     }
 }
 
@@ -85,6 +108,8 @@ pub fn place(request: &PlacementRequest, fleet: &Fleet) -> Result<Vec<Candidate>
         .map(|(name, observation)| (name, Verdict::of(request, observation)))
         .collect();
     judged.sort_by(|(_, a), (_, b)| b.score().total_cmp(&a.score()));
+    // Sorting is stable: what the request says nothing of stays in the order of its scores.
+    judged.sort_by_key(|(name, verdict)| rank(request, name, verdict));
     if !judged
         .first()
         .is_some_and(|(_, verdict)| verdict.is_eligible())
@@ -93,8 +118,18 @@ pub fn place(request: &PlacementRequest, fleet: &Fleet) -> Result<Vec<Candidate>
     }
     Ok(judged
         .into_iter()
-        .map(|(name, verdict)| verdict.into_candidate(name))
+        .map(|(name, verdict)| verdict.into_candidate(name, request.preference(name).is_some()))
         .collect())
+}
+
+/// Eligible clusters that the request prefers come first: those where it starts at once, in its own
+/// order, then those where it would wait, likewise.
+fn rank(request: &PlacementRequest, cluster: &str, verdict: &Verdict) -> (u8, usize) {
+    match request.preference(cluster) {
+        Some(position) if verdict.starts_at_once() => (0, position),
+        Some(position) if verdict.is_eligible() => (1, position),
+        _ => (2, 0),
+    }
 }
 
 fn no_place(judged: &[(&str, Verdict)]) -> NoPlace {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use moka_core::{AttemptName, PodSize};
+use moka_core::AttemptName;
 use serde::Serialize;
 
-use super::placement::PlacementRequest;
+use super::{placement::PlacementRequest, resources::PodResources};
 
 /// `spec.schedulerName` of every pod. YuniKorn ignores all others.
 pub const SCHEDULER_NAME: &str = "yunikorn";
@@ -108,33 +108,33 @@ fn is_label_value(value: &str) -> bool {
 /// One group of alike pods, as the annotation spells it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TaskGroup {
+struct TaskGroup<'a> {
     name: &'static str,
     min_member: u32,
-    min_resource: MinResource,
+    /// Kubernetes quantities.
+    min_resource: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    node_selector: &'a BTreeMap<String, String>,
 }
 
-/// Kubernetes quantities.
-#[derive(Debug, Serialize)]
-struct MinResource {
-    cpu: String,
-    memory: String,
-}
-
-impl TaskGroup {
-    fn new(name: &'static str, min_member: u32, size: PodSize) -> Self {
-        let PodSize {
-            cpu_millicores,
-            memory_bytes,
-        } = size;
-        let min_resource = MinResource {
-            cpu: format!("{cpu_millicores}m"),
-            memory: memory_bytes.to_string(),
-        };
+impl<'a> TaskGroup<'a> {
+    fn new(
+        name: &'static str,
+        min_member: u32,
+        pod: &'a PodResources,
+        node_selector: &'a BTreeMap<String, String>,
+    ) -> Self {
+        let extended = pod.extended.iter();
+        let mut min_resource: BTreeMap<_, _> = extended
+            .map(|(name, quantity)| (name.as_str(), quantity.to_string()))
+            .collect();
+        min_resource.insert("cpu", format!("{}m", pod.size.cpu_millicores));
+        min_resource.insert("memory", pod.size.memory_bytes.to_string());
         Self {
             name,
             min_member,
             min_resource,
+            node_selector,
         }
     }
 }
@@ -142,19 +142,20 @@ impl TaskGroup {
 /// YuniKorn refuses a group without members, so that of the executors is left out when there are
 /// none.
 fn task_groups(request: &PlacementRequest) -> String {
-    let mut groups = vec![TaskGroup::new(DRIVER_GROUP, 1, request.driver)];
+    let group =
+        |name, min_member, pod| TaskGroup::new(name, min_member, pod, &request.node_selector);
+    let mut groups = vec![group(DRIVER_GROUP, 1, &request.driver)];
     if request.executor_count > 0 {
-        groups.push(TaskGroup::new(
-            EXECUTOR_GROUP,
-            request.executor_count,
-            request.executor,
-        ));
+        let executors = group(EXECUTOR_GROUP, request.executor_count, &request.executor);
+        groups.push(executors);
     }
     serde_json::to_string(&groups).expect("strings and numbers always have a JSON form")
 }
 
 #[cfg(test)]
 mod tests {
+    use moka_core::PodSize;
+
     use super::*;
 
     const POLICY: GangPolicy = GangPolicy {
@@ -166,17 +167,35 @@ mod tests {
         PlacementRequest {
             attempt: "m01hf7yat00v2t9d4h5w8k3e6qz-1".parse().unwrap(),
             queue: queue.to_owned(),
-            driver: PodSize {
-                cpu_millicores: 110,
-                memory_bytes: 956_301_312,
-            },
-            executor: PodSize {
-                cpu_millicores: 100,
-                memory_bytes: 939_524_096,
-            },
+            driver: pod(110, 956_301_312),
+            executor: pod(100, 939_524_096),
             executor_count,
+            executor_count_maximum: executor_count,
             clusters: Vec::new(),
+            preferred_clusters: Vec::new(),
+            node_selector: BTreeMap::new(),
         }
+    }
+
+    fn pod(cpu_millicores: i64, memory_bytes: i64) -> PodResources {
+        PodResources {
+            size: PodSize {
+                cpu_millicores,
+                memory_bytes,
+            },
+            extended: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn placeholders_ask_for_the_nodes_and_devices_of_the_real_pods() {
+        let mut request = request("root.demo", 2);
+        request.executor.extended = [("nvidia.com/gpu".to_owned(), 2)].into();
+        request.node_selector = [("kubernetes.io/arch".to_owned(), "arm64".to_owned())].into();
+        // Executors that may come later are no part of the gang.
+        request.executor_count_maximum = 10;
+        let driver = of_driver(&request, POLICY);
+        insta::assert_snapshot!(driver.annotations[TASK_GROUPS]);
     }
 
     #[test]

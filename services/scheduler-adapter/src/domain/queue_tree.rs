@@ -77,7 +77,7 @@ impl QueueTree {
             headroom: Limit::NONE,
             slots: None,
         };
-        tree.add(root, None, cluster)?;
+        tree.add(root, None, &cluster)?;
         Ok(tree)
     }
 
@@ -92,15 +92,15 @@ impl QueueTree {
     }
 
     /// What the cluster's nodes have now.
-    pub fn capacity(&self) -> Limit {
-        self.capacity
+    pub fn capacity(&self) -> &Limit {
+        &self.capacity
     }
 
     fn add(
         &mut self,
         wire: WireQueue,
         parent: Option<&str>,
-        above: Inherited,
+        above: &Inherited,
     ) -> Result<(), ParseError> {
         let name = wire.name;
         let known_place = parent.is_none_or(|parent| {
@@ -122,9 +122,9 @@ impl QueueTree {
             maximum: if parent.is_none() {
                 Limit::NONE
             } else {
-                above.maximum.min(own_maximum)
+                above.maximum.min(&own_maximum)
             },
-            headroom: above.headroom.min(own_maximum.without(allocated)),
+            headroom: above.headroom.min(&own_maximum.without(&allocated)),
             slots: above.slots.into_iter().chain(own_slots).min(),
         };
         let queue = Queue {
@@ -133,8 +133,8 @@ impl QueueTree {
             open: !matches!(wire.status.as_str(), "Draining" | "Stopped"),
             sorting_policy: wire.sorting_policy,
             guaranteed: Limit::of_map(&wire.guaranteed_resource),
-            maximum: inherited.maximum,
-            headroom: inherited.headroom,
+            maximum: inherited.maximum.clone(),
+            headroom: inherited.headroom.clone(),
             allocated,
             maximum_running_applications: wire.max_running_apps,
             running_applications: wire.running_apps,
@@ -143,12 +143,12 @@ impl QueueTree {
         self.queues.insert(name.clone(), queue);
         wire.children
             .into_iter()
-            .try_for_each(|child| self.add(child, Some(&name), inherited))
+            .try_for_each(|child| self.add(child, Some(&name), &inherited))
     }
 }
 
 /// What a queue passes on to its children.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Inherited {
     maximum: Limit,
     headroom: Limit,
@@ -202,13 +202,14 @@ mod tests {
         let ads_maximum = Limit {
             cpu_millicores: Some(6000),
             memory_bytes: Some(12_884_901_888),
-            pods: None,
+            ..Limit::NONE
         };
         assert_eq!(etl.maximum, ads_maximum);
         let headroom = Limit {
             cpu_millicores: Some(1700),
             memory_bytes: Some(10_066_329_600),
             pods: Some(107),
+            ..Limit::NONE
         };
         assert_eq!(
             etl.headroom, headroom,
@@ -234,7 +235,10 @@ mod tests {
         let tree = tree.unwrap();
         let queue = tree.get("root.a").unwrap();
         assert_eq!((queue.leaf, queue.running_applications), (false, 0));
-        assert_eq!((queue.maximum, queue.headroom), (Limit::NONE, Limit::NONE));
+        assert_eq!(
+            (&queue.maximum, &queue.headroom),
+            (&Limit::NONE, &Limit::NONE)
+        );
         assert_eq!(queue.free_application_slots, None);
     }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use moka_core::ErrorReason;
 use moka_process::Tasks;
 use moka_proto::{
@@ -129,6 +131,75 @@ async fn every_invalid_field_is_named() {
     assert_eq!(fields, expected);
     let empty = error(&service, None).await;
     assert_eq!(empty.violations[0].field, "request");
+}
+
+#[tokio::test]
+async fn limits_hold_to_the_unit() {
+    let tasks = Tasks::default();
+    let mut service = Service::start(&[("local", &YuniKornStub::start(&tasks).await)]);
+    service.until_read("local").await;
+    let devices = |count: usize, quantity: i64| -> BTreeMap<String, i64> {
+        let device = |index| (format!("example.com/d{index}"), quantity);
+        (0..count).map(device).collect()
+    };
+    let labels = |count: usize, value_bytes: usize| -> BTreeMap<String, String> {
+        let label = |index| (format!("label{index}"), "x".repeat(value_bytes));
+        (0..count).map(label).collect()
+    };
+    type Change = Box<dyn Fn(&mut PlacementRequest)>;
+    let cases: Vec<(&str, Change, Change)> = vec![
+        (
+            "request.executor_count_maximum",
+            Box::new(|request| request.executor_count_maximum = 2),
+            Box::new(|request| request.executor_count_maximum = 1),
+        ),
+        (
+            "request.preferred_clusters",
+            Box::new(|request| request.preferred_clusters = vec!["gone".to_owned(); 1000]),
+            Box::new(|request| request.preferred_clusters = vec!["gone".to_owned(); 1001]),
+        ),
+        (
+            "request.driver_extended_resources",
+            Box::new(move |request| request.driver_extended_resources = devices(16, 1)),
+            Box::new(move |request| request.driver_extended_resources = devices(17, 1)),
+        ),
+        (
+            "request.executor_extended_resources",
+            Box::new(move |request| request.executor_extended_resources = devices(1, 1_000_000)),
+            Box::new(move |request| request.executor_extended_resources = devices(1, 1_000_001)),
+        ),
+        (
+            "request.node_selector",
+            Box::new(move |request| request.node_selector = labels(32, 63)),
+            Box::new(move |request| request.node_selector = labels(33, 63)),
+        ),
+        (
+            "request.node_selector",
+            Box::new(move |request| request.node_selector = labels(1, 63)),
+            Box::new(move |request| request.node_selector = labels(1, 64)),
+        ),
+        (
+            "request.priority_class_name",
+            Box::new(|request| request.priority_class_name = "p".repeat(317)),
+            Box::new(|request| request.priority_class_name = "p".repeat(318)),
+        ),
+    ];
+    for (field, at, past) in cases {
+        let changed = |change: &Change| {
+            let mut changed = request("root.ads.etl", 2);
+            change(&mut changed);
+            PlaceApplicationRequest {
+                request: Some(changed),
+            }
+        };
+        let mut client = service.client.clone();
+        let placed = client.place_application(changed(&at)).await;
+        assert!(placed.is_ok(), "{field} at its limit: {placed:?}");
+        let refused = client.place_application(changed(&past)).await.unwrap_err();
+        let error = error_of(&refused);
+        assert_eq!(error.reason, ErrorReason::InvalidField, "{field}");
+        assert_eq!(error.violations[0].field, field);
+    }
 }
 
 #[tokio::test]

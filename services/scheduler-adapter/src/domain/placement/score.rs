@@ -11,6 +11,8 @@ pub(super) struct Score {
     /// Above 0, at most 1.
     pub(super) value: f64,
     pub(super) reasons: Vec<String>,
+    /// Whether the gang fits now and nothing is against the queue.
+    pub(super) starts_at_once: bool,
 }
 
 /// Least score of a queue that could take the application at all.
@@ -24,29 +26,32 @@ const BEYOND_CAPACITY_FACTOR: f64 = 0.25;
 
 /// The upper half of the range is for queues where the gang starts at once: more of the queue free
 /// afterwards is better. The lower half is for those where it waits: less missing is better.
-pub(super) fn of_queue(gang: Amount, queue: &Queue, capacity: Limit, stale: bool) -> Score {
+pub(super) fn of_queue(gang: &Amount, queue: &Queue, capacity: &Limit, stale: bool) -> Score {
     let mut reasons = Vec::new();
-    let mut value = if queue.headroom.holds(gang) {
-        let free = smallest_ratio(queue.headroom.without(gang), queue.maximum.min(capacity));
+    let missing = missing_resource(gang, capacity);
+    let fits_now = queue.headroom.holds(gang) && missing.is_none();
+    let mut value = if fits_now {
+        let free = smallest_ratio(&queue.headroom.without(gang), &queue.maximum.min(capacity));
         reasons.push(format!("fits now, {:.0} % stay free", free * 100.0));
         0.5 + 0.5 * free
     } else {
-        let held = queue
-            .headroom
-            .pairs(gang)
-            .into_iter()
-            .filter_map(|(free, asked)| {
-                let free = free.filter(|free| *free < asked)?;
-                Some(ratio(free, asked))
-            });
-        let share = held.fold(1.0, f64::min);
+        let dimensions = queue.headroom.dimensions(gang).into_iter();
+        let held = dimensions.filter_map(|dimension| {
+            let free = dimension.limit.filter(|free| *free < dimension.asked)?;
+            Some(ratio(free, dimension.asked))
+        });
+        let start = if missing.is_some() { 0.0 } else { 1.0 };
+        let share = held.fold(start, f64::min);
         reasons.push(format!(
             "must wait, {:.0} % of the gang fit now",
             share * 100.0
         ));
         0.5 * share
     };
-    if !capacity.holds(gang) {
+    if let Some(name) = missing {
+        value *= BEYOND_CAPACITY_FACTOR;
+        reasons.push(format!("the cluster has no node with {name} now"));
+    } else if !capacity.holds(gang) {
         value *= BEYOND_CAPACITY_FACTOR;
         reasons.push("the cluster's nodes are too few for the gang".to_owned());
     }
@@ -60,18 +65,30 @@ pub(super) fn of_queue(gang: Amount, queue: &Queue, capacity: Limit, stale: bool
     }
     Score {
         value: value.clamp(LEAST, 1.0),
+        // Each thing against it has added a reason.
+        starts_at_once: fits_now && reasons.len() == 1,
         reasons,
     }
 }
 
+/// An extended resource that no node of the cluster has now. Unlike the limits of a queue, what a
+/// cluster's size leaves out is not there.
+fn missing_resource<'a>(gang: &'a Amount, capacity: &Limit) -> Option<&'a str> {
+    let mut names = gang.extended.keys();
+    let missing = names.find(|name| !capacity.extended.contains_key(*name))?;
+    Some(missing)
+}
+
 /// The smallest share of `whole` that `part` has in any dimension where both are limited; 1 without
 /// one.
-fn smallest_ratio(part: Limit, whole: Limit) -> f64 {
-    let dimensions = [
+fn smallest_ratio(part: &Limit, whole: &Limit) -> f64 {
+    let mut dimensions = vec![
         part.cpu_millicores.zip(whole.cpu_millicores),
         part.memory_bytes.zip(whole.memory_bytes),
         part.pods.zip(whole.pods),
     ];
+    let extended = part.extended.iter();
+    dimensions.extend(extended.map(|(name, part)| Some((*part, *whole.extended.get(name)?))));
     dimensions
         .into_iter()
         .flatten()

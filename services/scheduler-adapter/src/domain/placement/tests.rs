@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use moka_core::PodSize;
 use proptest::prelude::*;
 
 use super::*;
@@ -15,6 +16,8 @@ struct Cluster {
     status: &'static str,
     sorting_policy: &'static str,
     failing: bool,
+    gpus: Option<i64>,
+    gpu_maximum: Option<i64>,
 }
 
 impl Default for Cluster {
@@ -28,27 +31,30 @@ impl Default for Cluster {
             status: "Active",
             sorting_policy: "fifo",
             failing: false,
+            gpus: None,
+            gpu_maximum: None,
         }
     }
 }
 
 impl Cluster {
     fn tree(&self) -> QueueTree {
-        let limit = |vcore: Option<i64>| {
-            vcore.map_or_else(
-                || serde_json::json!({}),
-                |vcore| serde_json::json!({"vcore": vcore}),
-            )
+        let limit = |vcore: Option<i64>, gpus: Option<i64>| {
+            let named = [("vcore", vcore), ("nvidia.com/gpu", gpus)];
+            let limited = named
+                .into_iter()
+                .filter_map(|(name, limit)| Some((name, limit?)));
+            serde_json::json!(limited.collect::<BTreeMap<_, _>>())
         };
-        let allocated = limit(Some(self.allocated));
+        let allocated = limit(Some(self.allocated), None);
         let (max_apps, running) = if self.full { (2, 2) } else { (0, 0) };
         let json = serde_json::json!({
-            "queuename": "root", "maxResource": limit(Some(self.capacity)),
+            "queuename": "root", "maxResource": limit(Some(self.capacity), self.gpus),
             "allocatedResource": allocated, "children": [{
-                "queuename": "root.team", "maxResource": limit(self.parent_maximum),
+                "queuename": "root.team", "maxResource": limit(self.parent_maximum, None),
                 "allocatedResource": allocated, "children": [{
                     "queuename": "root.team.etl", "isLeaf": true, "status": self.status,
-                    "sortingPolicy": self.sorting_policy, "maxResource": limit(self.maximum),
+                    "sortingPolicy": self.sorting_policy, "maxResource": limit(self.maximum, self.gpu_maximum),
                     "allocatedResource": allocated, "maxRunningApps": max_apps,
                     "runningApps": running,
                 }],
@@ -73,16 +79,23 @@ fn request(executor_count: u32) -> PlacementRequest {
     PlacementRequest {
         attempt: "m01hf7yat00v2t9d4h5w8k3e6qz-1".parse().unwrap(),
         queue: "root.team.etl".to_owned(),
-        driver: PodSize {
-            cpu_millicores: 1000,
-            memory_bytes: 1,
-        },
-        executor: PodSize {
-            cpu_millicores: 1000,
-            memory_bytes: 1,
-        },
+        driver: pod(),
+        executor: pod(),
         executor_count,
+        executor_count_maximum: executor_count,
         clusters: Vec::new(),
+        preferred_clusters: Vec::new(),
+        node_selector: BTreeMap::new(),
+    }
+}
+
+fn pod() -> PodResources {
+    PodResources {
+        size: PodSize {
+            cpu_millicores: 1000,
+            memory_bytes: 1,
+        },
+        extended: BTreeMap::new(),
     }
 }
 
@@ -223,6 +236,108 @@ fn only_the_clusters_that_were_asked_for_are_considered() {
     assert_eq!(candidates[0].cluster, "b");
 }
 
+#[test]
+fn preferred_clusters_come_first_and_those_that_start_at_once_before_the_others() {
+    let free = Cluster::default();
+    let busy = Cluster {
+        allocated: 50_000,
+        ..Cluster::default()
+    };
+    let waits = Cluster {
+        allocated: 99_000,
+        ..Cluster::default()
+    };
+    let closed = Cluster {
+        status: "Draining",
+        ..Cluster::default()
+    };
+    let clusters = [
+        ("busy", busy),
+        ("closed", closed),
+        ("free", free.clone()),
+        ("other", free),
+        ("waits", waits),
+    ];
+    let order = |preferred: &[&str]| -> Vec<String> {
+        let request = PlacementRequest {
+            preferred_clusters: preferred.iter().map(|name| (*name).to_owned()).collect(),
+            ..request(2)
+        };
+        let candidates = place(&request, &fleet(&clusters)).unwrap();
+        let told = |candidate: &Candidate| {
+            let reason = "the request prefers it".to_owned();
+            candidate.reasons.contains(&reason) == preferred.contains(&candidate.cluster.as_str())
+        };
+        assert!(candidates.iter().all(told), "{candidates:?}");
+        candidates.into_iter().map(|one| one.cluster).collect()
+    };
+    let by_score = ["free", "other", "busy", "waits", "closed"];
+    assert_eq!(order(&[]), by_score);
+    assert_eq!(order(&["nowhere"]), by_score);
+    assert_eq!(
+        order(&["closed", "waits", "busy", "free"]),
+        ["busy", "free", "waits", "other", "closed"]
+    );
+}
+
+#[test]
+fn the_queue_must_hold_as_many_executors_as_there_may_ever_be() {
+    let cluster = Cluster {
+        maximum: Some(3000),
+        ..Cluster::default()
+    };
+    let fleet = fleet(&[("a", cluster)]);
+    let place_with = |executor_count_maximum| {
+        let request = PlacementRequest {
+            executor_count_maximum,
+            ..request(0)
+        };
+        place(&request, &fleet)
+    };
+    assert_eq!(place_with(2).unwrap()[0].cluster, "a");
+    let told = "a: asks for 4000 millicores of at most 3000".to_owned();
+    assert_eq!(place_with(3), Err(NoPlace::GangTooLarge(told)));
+}
+
+#[test]
+fn devices_count_against_the_queue_and_a_cluster_without_them_comes_last() {
+    let with = |gpus, gpu_maximum| Cluster {
+        gpus,
+        gpu_maximum,
+        ..Cluster::default()
+    };
+    let clusters = [
+        ("has", with(Some(8), None)),
+        ("none", with(None, None)),
+        ("small", with(Some(8), Some(1))),
+    ];
+    let mut request = request(2);
+    request.executor.extended = [("nvidia.com/gpu".to_owned(), 1)].into();
+    let candidates = place(&request, &fleet(&clusters)).unwrap();
+    let told: Vec<_> = candidates
+        .iter()
+        .map(|one| {
+            (
+                one.cluster.as_str(),
+                one.eligible,
+                one.reasons.last().unwrap().as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("has", true, "fits now, 75 % stay free"),
+            (
+                "none",
+                true,
+                "the cluster has no node with nvidia.com/gpu now"
+            ),
+            ("small", false, "asks for 2 nvidia.com/gpu of at most 1"),
+        ]
+    );
+}
+
 fn any_cluster() -> impl Strategy<Value = Cluster> {
     (
         proptest::option::of(0..20_000_i64),
@@ -241,6 +356,8 @@ fn any_cluster() -> impl Strategy<Value = Cluster> {
                 status: if open { "Active" } else { "Draining" },
                 sorting_policy: if fifo { "fifo" } else { "fair" },
                 failing,
+                gpus: None,
+                gpu_maximum: None,
             },
         )
 }

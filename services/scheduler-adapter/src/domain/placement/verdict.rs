@@ -7,7 +7,7 @@ use super::{
 use crate::domain::{
     fleet::Observation,
     queue_tree::Queue,
-    resources::{Amount, Limit},
+    resources::{Amount, Dimension, Limit},
 };
 
 /// The only order of applications in a queue that YuniKorn combines with gangs.
@@ -38,26 +38,32 @@ impl Verdict {
                 reason: format!("there is no queue {}", request.queue),
             };
         };
-        let gang = request.gang();
         if !queue.leaf {
             return Self::UnknownQueue {
                 reason: format!("queue {} is not a leaf", queue.path),
             };
         }
-        if !queue.maximum.holds(gang) {
+        let largest = request.largest_gang();
+        if !queue.maximum.holds(&largest) {
             return Self::GangTooLarge {
-                reason: too_large(gang, queue.maximum),
+                reason: too_large(&largest, &queue.maximum),
             };
         }
         if let Some(reason) = why_closed(queue) {
             return Self::Closed { reason };
         }
         let capacity = snapshot.tree.capacity();
-        Self::Eligible(score::of_queue(gang, queue, capacity, observation.failing))
+        let gang = request.gang();
+        Self::Eligible(score::of_queue(&gang, queue, capacity, observation.failing))
     }
 
     pub(super) fn is_eligible(&self) -> bool {
         matches!(self, Self::Eligible(_))
+    }
+
+    /// Whether the gang would start at once, with nothing against the queue.
+    pub(super) fn starts_at_once(&self) -> bool {
+        matches!(self, Self::Eligible(score) if score.starts_at_once)
     }
 
     /// Higher is better. Verdicts that are not eligible are below every one that is.
@@ -79,12 +85,16 @@ impl Verdict {
         }
     }
 
-    pub(super) fn into_candidate(self, cluster: &str) -> Candidate {
+    pub(super) fn into_candidate(self, cluster: &str, is_preferred: bool) -> Candidate {
+        let mut reasons = self.reasons();
+        if is_preferred {
+            reasons.push("the request prefers it".to_owned());
+        }
         Candidate {
             cluster: cluster.to_owned(),
             score: self.score(),
             eligible: self.is_eligible(),
-            reasons: self.reasons(),
+            reasons,
         }
     }
 }
@@ -105,14 +115,13 @@ fn why_closed(queue: &Queue) -> Option<String> {
     })
 }
 
-fn too_large(gang: Amount, maximum: Limit) -> String {
-    let names = ["millicores", "bytes of memory", "pods"];
-    let over: Vec<_> = names
+fn too_large(gang: &Amount, maximum: &Limit) -> String {
+    let over: Vec<_> = maximum
+        .dimensions(gang)
         .into_iter()
-        .zip(maximum.pairs(gang))
-        .filter_map(|(name, (limit, asked))| {
+        .filter_map(|Dimension { unit, limit, asked }| {
             let limit = limit.filter(|limit| asked > *limit)?;
-            Some(format!("asks for {asked} {name} of at most {limit}"))
+            Some(format!("asks for {asked} {unit} of at most {limit}"))
         })
         .collect();
     over.join(" and ")
