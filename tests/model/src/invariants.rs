@@ -23,6 +23,11 @@ pub fn broken(world: &World) -> Option<&'static str> {
     if !is_true(world) {
         return Some("a final state is true");
     }
+    let over = usize::from(world.count.saturating_sub(1));
+    let succeeded = |attempt: &Attempt| attempt.outcome == Some(Outcome::Success);
+    if world.attempts[..over].iter().any(succeeded) {
+        return Some("what has succeeded does not run again");
+    }
     let invented =
         |attempt: &Attempt| attempt.ending == Some(Ending::Deleted) && !attempt.was_deleted;
     if world.attempts.iter().any(invented) {
@@ -40,8 +45,8 @@ fn is_true(world: &World) -> bool {
         ApplicationState::Succeeded => outcome == Some(Outcome::Success),
         // Rerouting is no failure, and what the driver did itself counts unless it was ended.
         ApplicationState::Failed => {
-            matches!(ending, Some(Ending::Deleted | Ending::Refused))
-                || (ending.is_none() && outcome != Some(Outcome::Success))
+            ending == Some(Ending::Deleted)
+                || (ending != Some(Ending::Cancelled) && outcome != Some(Outcome::Success))
         }
         _ => true,
     }

@@ -31,6 +31,8 @@ pub enum Variant {
     ReleaseBeforeCommit,
     /// What is found out about an attempt is written to whichever attempt is current.
     AttemptsNotTold,
+    /// An attempt that is to run elsewhere does, though it has succeeded meanwhile.
+    DoneIsMoved,
     /// A refused create is the end, though an earlier one may be on its way.
     RefusalIsTheEnd,
 }
@@ -43,7 +45,7 @@ impl Variant {
     }
 
     /// Every broken one.
-    pub const BROKEN: [Self; 13] = [
+    pub const BROKEN: [Self; 14] = [
         Self::NoIntent,
         Self::NoFence,
         Self::LeaseIsTheGuarantee,
@@ -56,6 +58,7 @@ impl Variant {
         Self::NoPatience,
         Self::ReleaseBeforeCommit,
         Self::AttemptsNotTold,
+        Self::DoneIsMoved,
         Self::RefusalIsTheEnd,
     ];
 }

@@ -305,7 +305,7 @@ impl World {
         let over = usize::from(self.count.saturating_sub(1));
         for attempt in &mut self.attempts[..over] {
             attempt.ending = None;
-            attempt.outcome = None;
+            attempt.outcome = attempt.outcome.filter(|one| *one == Outcome::Success);
             attempt.was_deleted = false;
         }
         for slot in self.slots[..over].iter_mut().flatten() {

@@ -145,8 +145,18 @@ impl Launcher for SparkOperator {
     }
 
     async fn observe(&self, target: &Target) -> Result<Observation> {
+        // The driver first: were it read after the object, one that appeared in between would seem
+        // to have no object, as after a deletion.
+        let mut driver = self.driver(target).await?;
         let object = self.object(target).await?;
-        let driver = self.driver(target).await?;
+        let says_over = |object: &DynamicObject| {
+            let view = view(object, target.name);
+            view.is_terminal() || view.delete_time.is_some()
+        };
+        if driver.is_none() && object.as_ref().is_none_or(says_over) {
+            // There may have been one since, and it is the better witness.
+            driver = self.driver(target).await?;
+        }
         Ok(Observation {
             object: object.map(|object| view(&object, target.name)),
             driver: driver

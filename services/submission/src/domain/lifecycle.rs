@@ -253,6 +253,10 @@ fn note_cancel(attempt: &mut Attempt, wanted: Option<Ending>, force: bool) -> bo
 }
 
 fn note_run(attempt: &mut Attempt, happening: &Happening, now: Timestamp) -> bool {
+    // What is found out about an attempt that is over comes too late, also between two attempts.
+    if attempt.exit.is_some() {
+        return false;
+    }
     match happening {
         Happening::Created { uid } => fill(&mut attempt.uid, uid.clone()),
         Happening::DriverSeen {
@@ -286,6 +290,12 @@ fn note_exit(attempt: &mut Attempt, exit: &Exit, now: Timestamp) -> bool {
         return false;
     }
     attempt.exit = Some(match &attempt.ending {
+        // It was done before it could be moved, or was launched after all: it must not be done
+        // again.
+        Some(Ending {
+            category: ExitCategory::Rerouted | ExitCategory::LaunchRefused,
+            ..
+        }) if exit.category == ExitCategory::Success => exit.clone(),
         Some(ending) => Exit {
             category: ending.category,
             message: ending.message.clone(),

@@ -92,11 +92,15 @@ async fn release(
     }
     let removed = lanes.launcher.release(target).await?;
     lanes.workers.journal.metrics.finalizers_removed(removed);
-    let stays = observation
-        .object
-        .is_some_and(|object| object.delete_time.is_none());
-    if stays {
-        return Ok((CleanUpStage::Retain, pace.retention));
+    match observation.object {
+        // The cancel lane's, for instance: it has the whole of its retention before it.
+        Some(object) if object.owner == Owner::Tombstone => {
+            return Ok((CleanUpStage::Retain, pace.tombstone_retention));
+        }
+        Some(object) if object.delete_time.is_none() => {
+            return Ok((CleanUpStage::Retain, pace.retention));
+        }
+        _ => {}
     }
     // A create that is still on its way must find the name taken.
     match lanes.launcher.fence(target).await? {

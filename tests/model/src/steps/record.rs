@@ -44,7 +44,7 @@ fn apply(world: &mut World, attempt: u8, finding: Finding, variant: Variant) {
         {
             row.ending.get_or_insert(Ending::Refused);
             if world.state == ApplicationState::Launching {
-                end(world, attempt, Outcome::Failure);
+                end(world, attempt, Outcome::Failure, variant);
             }
         }
         Finding::Refused => {
@@ -60,22 +60,30 @@ fn apply(world: &mut World, attempt: u8, finding: Finding, variant: Variant) {
         }
         Finding::Deleted => {
             row.ending.get_or_insert(Ending::Deleted);
-            end(world, attempt, Outcome::Failure);
+            end(world, attempt, Outcome::Failure, variant);
         }
-        Finding::Ended(outcome) => end(world, attempt, outcome),
+        Finding::Ended(outcome) => end(world, attempt, outcome, variant),
     }
 }
 
 /// The attempt is over. What ended it from outside is its reason, whatever its driver said.
-fn end(world: &mut World, attempt: u8, outcome: Outcome) {
+fn end(world: &mut World, attempt: u8, outcome: Outcome, variant: Variant) {
     let retries = match (world.attempt(attempt).ending, outcome) {
+        // It was done before it could be moved.
+        (Some(Ending::Rerouted | Ending::Refused), Outcome::Success)
+            if variant != Variant::DoneIsMoved =>
+        {
+            false
+        }
         (Some(Ending::Rerouted), _) => true,
         (Some(Ending::Cancelled | Ending::Deleted), _) => false,
         (Some(Ending::Refused), _) | (None, Outcome::Failure) => true,
         (None, Outcome::Success) => false,
     } && usize::from(world.count) < ATTEMPTS;
     let before = world.state;
-    let succeeds = world.attempt(attempt).ending.is_none() && outcome == Outcome::Success;
+    let ending = world.attempt(attempt).ending;
+    let succeeds = matches!(ending, None | Some(Ending::Rerouted | Ending::Refused))
+        && outcome == Outcome::Success;
     if retries && world.state.after(Step::Retry).is_some() {
         step(world, Step::Retry);
     } else if succeeds {

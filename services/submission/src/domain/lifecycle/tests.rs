@@ -117,6 +117,33 @@ fn what_a_stopped_driver_says_is_not_the_reason() {
     );
 }
 
+fn rerouted() -> Happening {
+    Happening::Ending(Ending {
+        category: ExitCategory::Rerouted,
+        message: "the cluster drains".to_owned(),
+    })
+}
+
+#[test]
+fn what_has_succeeded_is_not_moved() {
+    let success = Happening::Ended(exit(ExitCategory::Success));
+    let (application, _) = run(&[placed(), created("uid-1"), rerouted(), success]);
+    assert_eq!(application.state, ApplicationState::Succeeded);
+}
+
+#[test]
+fn what_is_found_out_between_two_attempts_comes_too_late() {
+    let ended = Happening::Ended(exit(ExitCategory::Cancelled));
+    let (between, _) = run(&[placed(), created("uid-1"), rerouted(), ended]);
+    assert_eq!(between.state, ApplicationState::RetryWait);
+    let mut application = between.clone();
+    let started = Happening::DriverStarted { start_time: now() };
+    for late in [created("uid-2"), started, rerouted()] {
+        assert_eq!(apply(&mut application, &late, now()), Effect::Nothing);
+        assert_eq!(application, between);
+    }
+}
+
 #[test]
 fn deletion_is_not_success() {
     let (application, _) = run(&[
