@@ -7,9 +7,9 @@ use kube::{
     client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tower::timeout::TimeoutLayer;
+use tower::{timeout::TimeoutLayer, util::MapResultLayer};
 
-use crate::{Error, error::chain};
+use crate::{Error, error::chain, throttling};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ pub fn from_config(mut config: Config) -> Result<Client, Error> {
     config.default_retry = false;
     let builder = ClientBuilder::try_from(config)?;
     Ok(builder
+        .with_layer(&MapResultLayer::new(throttling::tell))
         .with_layer(&TimeoutLayer::new(RESPONSE_TIMEOUT))
         .build())
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use kube::core::{Status, response::reason};
 use moka_core::{ErrorReason, PublicError};
 
+use crate::throttling::Throttled;
+
 /// A failed call, by what a caller can do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -77,6 +79,12 @@ impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::from(&*status),
+            kube::Error::Service(error) => match error.downcast_ref::<Throttled>() {
+                Some(Throttled { retry_after }) => Self::TooManyRequests {
+                    retry_after: *retry_after,
+                },
+                None => Self::Unavailable(chain(&*error)),
+            },
             // What we sent can never be sent, or what came cannot be read.
             kube::Error::BuildRequest(_)
             | kube::Error::SerdeError(_)

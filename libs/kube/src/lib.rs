@@ -9,7 +9,8 @@ pub mod client;
 mod error;
 pub mod finalizer;
 pub mod spark;
-pub mod watch;
+pub mod throttling;
+mod watch;
 
 pub use error::Error;
 /// The built-in kinds, of the Kubernetes version that all services are built for.

@@ -8,6 +8,7 @@ pub mod exception;
 pub mod exit;
 pub mod explain;
 pub mod fleet;
+pub mod flow;
 pub mod launch_spec;
 pub mod lifecycle;
 pub mod links;
