@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod application;
+pub mod candidates;
 pub mod deadline;
 pub mod difference;
 pub mod exception;

@@ -1,5 +1,7 @@
 //! A cluster as the workers use it, whatever runs Spark there.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use moka_core::AttemptName;
@@ -32,6 +34,9 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
 
     /// Deletes the attempt's object, or the tombstone in its place.
     async fn remove(&self, target: &Target) -> Result<()>;
+
+    /// Asks whether the API server answers, at little cost.
+    async fn probe(&self) -> Result<()>;
 
     /// Names the attempts of which something changed, for as long as it is polled.
     fn sightings(&self) -> BoxStream<'static, Sighting>;
@@ -110,6 +115,12 @@ pub enum Error {
     /// It may later. A write may have happened.
     #[error("the cluster does not answer: {0}")]
     Unavailable(String),
+    /// It asks to slow down. Nothing happened.
+    #[error("the cluster asks to slow down")]
+    Busy {
+        /// How long to wait, when it says.
+        retry_after: Option<Duration>,
+    },
     /// It would refuse again.
     #[error("{0}")]
     Refused(String),

@@ -7,15 +7,21 @@ mod clean_up;
 mod cluster_lease;
 mod examine;
 mod fleet;
+mod gate;
+mod gauge;
+mod health;
 mod housekeeping;
 mod inbox;
 mod launch;
 mod queues;
+mod reroute;
 mod status;
 
 use std::{sync::Arc, time::Duration};
 
-pub use fleet::{Clusters, follow_fleet, poll_fleet};
+pub use fleet::{Clusters, Reachable, follow_fleet, poll_fleet};
+pub use gate::{Gate, Hindrance, Obstacle};
+pub use gauge::gauge;
 pub use housekeeping::housekeeping;
 pub use launch::launch_lane;
 use moka_core::{clock::Clock, entropy::Entropy};
@@ -125,6 +131,11 @@ impl Workers {
         tasks.spawn(
             format!("cancel-{cluster}"),
             cancel::cancel_lane(lanes.clone(), cancel_inbox, to_cancel),
+        );
+        tasks.spawn(format!("health-{cluster}"), health::watch(lanes.clone()));
+        tasks.spawn(
+            format!("reroute-{cluster}"),
+            reroute::reroute_lane(lanes.clone()),
         );
         tasks.spawn(
             format!("clean-up-{cluster}"),

@@ -235,6 +235,14 @@ impl Launcher for SparkOperator {
         Ok(())
     }
 
+    async fn probe(&self) -> Result<()> {
+        let version = async {
+            let version = self.client.apiserver_version().await;
+            version.map_err(moka_kube::Error::from)
+        };
+        within(version).await.map(|_| ())
+    }
+
     fn sightings(&self) -> BoxStream<'static, Sighting> {
         let options = |labels: String| WatchOptions {
             relist_interval: Some(self.relist_interval),
@@ -311,6 +319,7 @@ impl From<moka_kube::Error> for Error {
     fn from(error: moka_kube::Error) -> Self {
         match error {
             moka_kube::Error::Refused(message) => Self::Refused(message),
+            moka_kube::Error::TooManyRequests { retry_after } => Self::Busy { retry_after },
             // A namespace or a kind that is missing is the platform's fault, and may come.
             error => Self::Unavailable(error.to_string()),
         }

@@ -3,8 +3,10 @@
 
 mod circuit;
 mod concurrency;
+mod room;
 mod token_bucket;
 
 pub use circuit::{Circuit, CircuitState};
 pub use concurrency::Concurrency;
+pub use room::{Full, Room};
 pub use token_bucket::TokenBucket;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
-use moka_core::{ErrorReason, PublicError};
+use moka_core::{ApplicationId, ErrorReason, PublicError};
 
 use super::Error as StoreError;
 use crate::domain::{
@@ -59,6 +59,10 @@ pub trait FleetStore: Debug + Send + Sync {
         actor: &str,
     ) -> Result<Cluster>;
 
+    /// Writes down that a cluster that is being drained is empty, or is not any more. Changes
+    /// nothing in one that takes new attempts.
+    async fn note_drained(&self, name: &str, actor: &str) -> Result<()>;
+
     /// Forgets a cluster that takes no new attempts and in which nothing is left.
     async fn remove_cluster(&self, name: &str, actor: &str) -> Result<()>;
 
@@ -101,6 +105,9 @@ pub trait FleetStore: Debug + Send + Sync {
 
     /// One strategy.
     async fn strategy(&self, project: &str, workflow: &str) -> Result<Option<Strategy>>;
+
+    /// The strategies of workflows, which are pairs of a project and a workflow.
+    async fn strategies_of(&self, workflows: &[(String, String)]) -> Result<Vec<Strategy>>;
 
     /// A page of strategies by project and workflow.
     async fn strategies(

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{STORE_PAUSE, Workers, pause};
+use super::{STORE_PAUSE, Workers, gate::Gate, pause};
 use crate::{
     cluster::{Connector, Credentials},
     domain::fleet::Fleet,
@@ -57,38 +57,55 @@ pub async fn poll_fleet(
 }
 
 /// The clusters of the fleet that this process can reach. Clones share them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Clusters {
-    by_name: Arc<Mutex<BTreeMap<String, Arc<dyn Launcher>>>>,
+    by_name: Arc<Mutex<BTreeMap<String, Reachable>>>,
+    most_calls: u32,
+}
+
+/// A cluster that this process can reach.
+#[derive(Debug, Clone)]
+pub struct Reachable {
+    /// What creates in it.
+    pub launcher: Arc<dyn Launcher>,
+    /// What lets creates in.
+    pub gate: Arc<Gate>,
 }
 
 impl Clusters {
-    /// These and no others, until they are changed.
-    pub fn of(clusters: BTreeMap<String, Arc<dyn Launcher>>) -> Self {
+    /// None yet. At most so many creates are under way in each at a time.
+    pub fn new(most_calls: u32) -> Self {
         Self {
-            by_name: Arc::new(Mutex::new(clusters)),
+            by_name: Arc::default(),
+            most_calls,
         }
     }
 
     /// A cluster that can be reached.
-    pub fn get(&self, name: &str) -> Option<Arc<dyn Launcher>> {
+    pub fn get(&self, name: &str) -> Option<Reachable> {
         self.lock().get(name).cloned()
     }
 
-    /// The names of all that can be reached.
-    pub fn names(&self) -> Vec<String> {
-        self.lock().keys().cloned().collect()
+    /// All that can be reached, by name.
+    pub fn all(&self) -> BTreeMap<String, Reachable> {
+        self.lock().clone()
     }
 
-    fn set(&self, name: &str, launcher: Arc<dyn Launcher>) {
-        self.lock().insert(name.to_owned(), launcher);
+    /// Adds a cluster, or reaches it in another way from now on.
+    pub fn set(&self, name: &str, launcher: Arc<dyn Launcher>) {
+        let mut by_name = self.lock();
+        let gate = match by_name.get(name) {
+            Some(before) => Arc::clone(&before.gate),
+            None => Arc::new(Gate::new(self.most_calls)),
+        };
+        by_name.insert(name.to_owned(), Reachable { launcher, gate });
     }
 
     fn remove(&self, name: &str) {
         self.lock().remove(name);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn Launcher>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Reachable>> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,6 +12,7 @@ mod strategies;
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
+use moka_core::ApplicationId;
 use moka_db::{Connection, DatabaseKind, Isolation, Tx};
 
 use super::{SqlStore, for_update};
@@ -177,6 +178,10 @@ impl FleetStore for SqlStore {
         clusters::set_state(self, name, state, reason, actor).await
     }
 
+    async fn note_drained(&self, name: &str, actor: &str) -> Result<()> {
+        clusters::note_drained(self, name, actor).await
+    }
+
     async fn remove_cluster(&self, name: &str, actor: &str) -> Result<()> {
         clusters::remove(self, name, actor).await
     }
@@ -193,8 +198,22 @@ impl FleetStore for SqlStore {
         loads::by_cluster_and_state(self).await
     }
 
-    async fn pending_in(&self, cluster: &str, limit: u32) -> Result<Vec<Application>> {
-        loads::pending_in(self, cluster, limit).await
+    async fn hold_launches(
+        &self,
+        ids: &[ApplicationId],
+        holder: &str,
+        pause: Duration,
+    ) -> Result<()> {
+        loads::hold_launches(self, ids, holder, pause).await
+    }
+
+    async fn pending_in(
+        &self,
+        cluster: &str,
+        after: Option<ApplicationId>,
+        limit: u32,
+    ) -> Result<Vec<Application>> {
+        loads::pending_in(self, cluster, after, limit).await
     }
 
     async fn count_workers(&self, holder: &str, lease: Duration) -> Result<u32> {
@@ -226,6 +245,10 @@ impl FleetStore for SqlStore {
 
     async fn strategy(&self, project: &str, workflow: &str) -> Result<Option<Strategy>> {
         strategies::get(self, project, workflow).await
+    }
+
+    async fn strategies_of(&self, workflows: &[(String, String)]) -> Result<Vec<Strategy>> {
+        strategies::of_workflows(self, workflows).await
     }
 
     async fn strategies(

@@ -157,34 +157,64 @@ pub(super) async fn set_state(
 ) -> Result<Cluster> {
     write_in_turn(store, "set_cluster_state", async |mut tx| {
         let mut cluster = existing(&mut tx, name).await?;
-        let wanted = match state {
-            ClusterState::Active => ClusterState::Active,
-            ClusterState::Draining | ClusterState::Drained => {
-                if lives(&mut tx, name).await? {
-                    ClusterState::Draining
-                } else {
-                    ClusterState::Drained
-                }
+        match state {
+            ClusterState::Active => {
+                turn(store, &mut tx, &mut cluster, state, reason, actor).await?;
             }
-        };
-        if wanted == cluster.state {
-            return Ok(cluster);
+            ClusterState::Draining | ClusterState::Drained => {
+                let state = drained_or_not(&mut tx, name).await?;
+                turn(store, &mut tx, &mut cluster, state, reason, actor).await?;
+            }
         }
-        cluster.state = wanted;
-        let change = Change {
-            actor,
-            action: match wanted {
-                ClusterState::Active => "resume_cluster",
-                ClusterState::Draining => "drain_cluster",
-                ClusterState::Drained => "cluster_drained",
-            },
-            resource: name,
-            detail: reason,
-        };
-        save(store, &mut tx, &mut cluster, &change).await?;
         Ok(cluster)
     })
     .await
+}
+
+pub(super) async fn note_drained(store: &SqlStore, name: &str, actor: &str) -> Result<()> {
+    write_in_turn(store, "note_drained", async |mut tx| {
+        let mut cluster = existing(&mut tx, name).await?;
+        if cluster.state != ClusterState::Active {
+            let state = drained_or_not(&mut tx, name).await?;
+            turn(store, &mut tx, &mut cluster, state, "", actor).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn drained_or_not(tx: &mut Connection, name: &str) -> Result<ClusterState> {
+    Ok(if lives(tx, name).await? {
+        ClusterState::Draining
+    } else {
+        ClusterState::Drained
+    })
+}
+
+async fn turn(
+    store: &SqlStore,
+    tx: &mut Connection,
+    cluster: &mut Cluster,
+    state: ClusterState,
+    reason: &str,
+    actor: &str,
+) -> Result<()> {
+    if state == cluster.state {
+        return Ok(());
+    }
+    cluster.state = state;
+    let name = cluster.name.clone();
+    let change = Change {
+        actor,
+        action: match state {
+            ClusterState::Active => "resume_cluster",
+            ClusterState::Draining => "drain_cluster",
+            ClusterState::Drained => "note_drained",
+        },
+        resource: &name,
+        detail: reason,
+    };
+    save(store, tx, cluster, &change).await
 }
 
 pub(super) async fn remove(store: &SqlStore, name: &str, actor: &str) -> Result<()> {

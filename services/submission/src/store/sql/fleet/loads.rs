@@ -38,16 +38,51 @@ pub(super) async fn by_cluster_and_state(
         .await
 }
 
+pub(super) async fn hold_launches(
+    store: &SqlStore,
+    ids: &[ApplicationId],
+    holder: &str,
+    pause: Duration,
+) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let not_before = store.after(pause);
+    let sql = format!(
+        "UPDATE applications SET launch_holder = NULL, launch_not_before = $1 \
+         WHERE launch_holder = $2 AND application_id IN ({})",
+        rows::placeholders(3, ids.len())
+    );
+    store
+        .database
+        .transaction_at(Isolation::ReadCommitted, "hold_launches", async |mut tx| {
+            let mut query = sqlx::query(AssertSqlSafe(sql.clone()))
+                .bind(not_before)
+                .bind(holder);
+            for id in ids {
+                query = query.bind(id.to_string());
+            }
+            query
+                .execute(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            Ok(())
+        })
+        .await
+}
+
 pub(super) async fn pending_in(
     store: &SqlStore,
     cluster: &str,
+    after: Option<ApplicationId>,
     limit: u32,
 ) -> Result<Vec<Application>> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
     let sql = format!(
         "SELECT a.application_id FROM applications a JOIN attempts t \
          ON t.application_id = a.application_id \
          WHERE a.state IN ('LAUNCHING', 'SUBMITTED') AND t.cluster = $1 AND t.clean_up = 'LIVE' \
-         AND t.start_time IS NULL AND t.ending_category IS NULL \
+         AND t.start_time IS NULL AND t.ending_category IS NULL AND a.application_id > $2 \
          ORDER BY a.application_id LIMIT {limit}"
     );
     store
@@ -55,6 +90,7 @@ pub(super) async fn pending_in(
         .read("list_pending_attempts", async |mut tx| {
             let rows = sqlx::query(AssertSqlSafe(sql.clone()))
                 .bind(cluster)
+                .bind(&after)
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(moka_db::Error::from)?;
@@ -62,7 +98,7 @@ pub(super) async fn pending_in(
                 .iter()
                 .map(|row| rows::parse(row, "application_id"))
                 .collect::<crate::store::Result<Vec<ApplicationId>>>()?;
-            Ok(read::by_ids(&mut tx, store.database.kind(), &ids).await?)
+            Ok(read::by_ids(&mut tx, &ids).await?)
         })
         .await
 }

@@ -52,6 +52,36 @@ pub(super) async fn get(
         .await
 }
 
+pub(super) async fn of_workflows(
+    store: &SqlStore,
+    workflows: &[(String, String)],
+) -> Result<Vec<Strategy>> {
+    if workflows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let conditions: Vec<_> = (0..workflows.len())
+        .map(|n| format!("(project = ${} AND workflow = ${})", 2 * n + 1, 2 * n + 2))
+        .collect();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM strategies WHERE {}",
+        conditions.join(" OR ")
+    );
+    store
+        .database
+        .read("list_strategies_of", async |mut tx| {
+            let mut query = sqlx::query(AssertSqlSafe(sql.clone()));
+            for (project, workflow) in workflows {
+                query = query.bind(project).bind(workflow);
+            }
+            let rows = query
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(moka_db::Error::from)?;
+            rows.iter().map(strategy).collect()
+        })
+        .await
+}
+
 pub(super) async fn list(
     store: &SqlStore,
     project: Option<&str>,
