@@ -44,7 +44,8 @@ use crate::{
     metrics::Metrics,
     store::{SqlStore, fleet::FleetStore},
     workers::{
-        Clusters, Pace, Workers, follow_fleet, housekeeping, launch_lane, poll_fleet, poll_queues,
+        Clusters, Pace, Workers, follow_fleet, gauge, housekeeping, launch_lane, poll_fleet,
+        poll_queues,
     },
 };
 
@@ -106,7 +107,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             scheduler: Arc::clone(&scheduler) as _,
             fleet: start_fleet_poll(&context, Arc::clone(&store) as _).await?,
             fleet_store: Arc::clone(&store) as _,
-            clusters: Clusters::default(),
+            clusters: Clusters::new(workers.launch_concurrency.into()),
             clock: Arc::clone(&context.clock),
             entropy: Arc::new(SystemEntropy),
             holder: holder(&context),
@@ -181,6 +182,7 @@ fn serve(
 fn start_workers(context: &ProcessContext, workers: Workers, connector: Connector) {
     let follow = follow_fleet(workers.clone(), connector);
     context.tasks.spawn("clusters", follow);
+    context.tasks.spawn("gauge", gauge(workers.clone()));
     context.tasks.spawn("launch", launch_lane(workers));
 }
 

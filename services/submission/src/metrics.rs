@@ -1,6 +1,6 @@
 //! What the service counts and times.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
@@ -13,7 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::domain::state::ApplicationState;
+use crate::{domain::state::ApplicationState, workers::Obstacle};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
@@ -43,6 +43,17 @@ struct ClusterLabels {
     cluster: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClusterStateLabels {
+    cluster: String,
+    state: StateLabel,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObstacleLabels {
+    obstacle: &'static str,
+}
+
 /// The metrics of submission. Clones share the counters.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -54,6 +65,12 @@ pub struct Metrics {
     postponed_launches: Counter,
     watch_restarts: Family<ClusterLabels, Counter>,
     finalizers_removed: Counter,
+    cluster_applications: Family<ClusterStateLabels, Gauge>,
+    workers: Gauge,
+    circuit_open: Family<ClusterLabels, Gauge>,
+    held_back_launches: Family<ObstacleLabels, Counter>,
+    launch_token_wait_seconds: Family<ClusterLabels, Counter<f64, AtomicU64>>,
+    rerouted: Family<ClusterLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -68,6 +85,12 @@ impl Default for Metrics {
             postponed_launches: Counter::default(),
             watch_restarts: Family::default(),
             finalizers_removed: Counter::default(),
+            cluster_applications: Family::default(),
+            workers: Gauge::default(),
+            circuit_open: Family::default(),
+            held_back_launches: Family::default(),
+            launch_token_wait_seconds: Family::default(),
+            rerouted: Family::default(),
         }
     }
 }
@@ -116,7 +139,41 @@ impl Metrics {
             "Finalizers that were removed after the outcome was committed",
             metrics.finalizers_removed.clone(),
         );
+        metrics.register_fleet(registry);
         metrics
+    }
+
+    fn register_fleet(&self, registry: &mut Registry) {
+        registry.register(
+            "cluster_applications",
+            "Applications that are not final, by the cluster of their last attempt and state",
+            self.cluster_applications.clone(),
+        );
+        registry.register(
+            "workers",
+            "Workers that share the launches",
+            self.workers.clone(),
+        );
+        registry.register(
+            "circuit_open",
+            "1 while this process holds creates in a cluster back after failures in a row",
+            self.circuit_open.clone(),
+        );
+        registry.register(
+            "held_back_launches",
+            "Times that a launch was held back, by what was in its way",
+            self.held_back_launches.clone(),
+        );
+        registry.register(
+            "launch_token_wait_seconds",
+            "Time that launches waited for the limit on creates per second",
+            self.launch_token_wait_seconds.clone(),
+        );
+        registry.register(
+            "rerouted_attempts",
+            "Attempts that were told to go elsewhere, by the cluster that they leave",
+            self.rerouted.clone(),
+        );
     }
 
     /// A submission became durable.
@@ -159,6 +216,64 @@ impl Metrics {
     /// Finalizers went.
     pub fn finalizers_removed(&self, count: u64) {
         self.finalizers_removed.inc_by(count);
+    }
+
+    /// How many applications are in each cluster and state, and how many workers there are.
+    pub fn loads<'a>(
+        &self,
+        clusters: impl Iterator<Item = &'a str>,
+        loads: &BTreeMap<(String, ApplicationState), u32>,
+        workers: u32,
+    ) {
+        self.workers.set(workers.into());
+        let nowhere = std::iter::once("");
+        for cluster in clusters.chain(nowhere) {
+            for state in ApplicationState::ALL
+                .into_iter()
+                .filter(|state| !state.is_final())
+            {
+                let labels = ClusterStateLabels {
+                    cluster: cluster.to_owned(),
+                    state: StateLabel(Some(state)),
+                };
+                let count = loads.get(&(cluster.to_owned(), state)).copied();
+                let gauge = self.cluster_applications.get_or_create(&labels);
+                gauge.set(count.unwrap_or_default().into());
+            }
+        }
+    }
+
+    /// Whether creates in a cluster are held back.
+    pub fn circuit(&self, cluster: &str, open: bool) {
+        let cluster = cluster.to_owned();
+        self.circuit_open
+            .get_or_create(&ClusterLabels { cluster })
+            .set(open.into());
+    }
+
+    /// A launch was held back.
+    pub fn held_back(&self, obstacle: Obstacle) {
+        self.held_back_launches
+            .get_or_create(&ObstacleLabels {
+                obstacle: obstacle.as_str(),
+            })
+            .inc();
+    }
+
+    /// A launch waits for the limit on creates per second.
+    pub fn waited_for_token(&self, cluster: &str, wait: Duration) {
+        let cluster = cluster.to_owned();
+        self.launch_token_wait_seconds
+            .get_or_create(&ClusterLabels { cluster })
+            .inc_by(wait.as_secs_f64());
+    }
+
+    /// An attempt was told to go elsewhere.
+    pub fn rerouted(&self, cluster: &str) {
+        let cluster = cluster.to_owned();
+        self.rerouted
+            .get_or_create(&ClusterLabels { cluster })
+            .inc();
     }
 
     /// How many applications are in each live state now.

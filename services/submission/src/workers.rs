@@ -132,10 +132,14 @@ impl Workers {
             format!("cancel-{cluster}"),
             cancel::cancel_lane(lanes.clone(), cancel_inbox, to_cancel),
         );
-        tasks.spawn(format!("health-{cluster}"), health::watch(lanes.clone()));
+        let (tell_health, unreachable_since) = watch::channel(None);
+        tasks.spawn(
+            format!("health-{cluster}"),
+            health::watch_health(lanes.clone(), tell_health),
+        );
         tasks.spawn(
             format!("reroute-{cluster}"),
-            reroute::reroute_lane(lanes.clone()),
+            reroute::reroute_lane(lanes.clone(), unreachable_since),
         );
         tasks.spawn(
             format!("clean-up-{cluster}"),

@@ -76,9 +76,22 @@ pub trait FleetStore: Debug + Send + Sync {
     /// attempt, and empty before there was one.
     async fn loads(&self) -> Result<BTreeMap<(String, ApplicationState), u32>>;
 
-    /// Attempts in a cluster of which no driver has run yet and that nobody is ending, oldest
-    /// first.
-    async fn pending_in(&self, cluster: &str, limit: u32) -> Result<Vec<Application>>;
+    /// Gives launches back that cannot go on now, to be looked at again after a pause. Leaves alone
+    /// those whose lease is another's by now.
+    async fn hold_launches(
+        &self,
+        ids: &[ApplicationId],
+        holder: &str,
+        pause: Duration,
+    ) -> Result<()>;
+
+    /// Applications whose attempt is in a cluster, has not run yet and is not being ended, by id.
+    async fn pending_in(
+        &self,
+        cluster: &str,
+        after: Option<ApplicationId>,
+        limit: u32,
+    ) -> Result<Vec<Application>>;
 
     /// Says that a worker lives, and counts those that said so.
     async fn count_workers(&self, holder: &str, lease: Duration) -> Result<u32>;

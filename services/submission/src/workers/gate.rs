@@ -161,7 +161,12 @@ impl Gate {
     pub fn hindrance(&self) -> Option<Hindrance> {
         let now = self.now();
         let state = self.lock();
-        let later = |obstacle| Some(Hindrance { obstacle, pause: PAUSE });
+        let later = |obstacle| {
+            Some(Hindrance {
+                obstacle,
+                pause: PAUSE,
+            })
+        };
         match state.room.full() {
             Some(Full::Live(_)) => return later(Obstacle::LiveAttempts),
             Some(Full::Backlog(_)) => return later(Obstacle::OperatorBacklog),

@@ -54,19 +54,14 @@ async fn look(lanes: &ClusterWorkers, unreachable_since: &watch::Sender<Option<T
         .clusters
         .get(&lanes.cluster)
         .map(|cluster| cluster.gate);
-    let backlog = lanes.workers.journal.live.backlog(&lanes.cluster);
-    let backlog = backlog.unwrap_or_default();
-    let lag = backlog
-        .oldest_create_time
-        .map_or(0, |oldest| now.duration_since(oldest).as_secs());
     let health = ClusterHealth {
         reachable: problem.is_none(),
         problem: problem.map(|error| error.to_string()).unwrap_or_default(),
         unreachable_since: since,
         circuit_open: gate.as_ref().is_some_and(|gate| gate.is_open_circuit()),
         live_attempts: gate.map_or(0, |gate| gate.live()),
-        operator_backlog: u32::try_from(backlog.objects).unwrap_or(u32::MAX),
-        operator_lag_seconds: u32::try_from(lag.max(0)).unwrap_or(u32::MAX),
+        operator_backlog: 0,
+        operator_lag_seconds: 0,
         observe_time: now,
         holder: lanes.workers.holder.clone(),
     };

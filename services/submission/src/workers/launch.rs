@@ -9,83 +9,200 @@
 //!
 //! Killed between any two steps, the lease runs out and the step is repeated by whoever takes the
 //! row next: a repeated create finds the name taken by its own object and adopts it.
+//!
+//! Many rows are under way at a time, so that the database's commits and the scheduler's answers
+//! are shared and the API server is never idle; how many creates are under way, each cluster's gate
+//! decides.
 
-use std::{sync::Arc, time::Duration};
+mod creating;
+mod placing;
 
-use moka_core::{AttemptName, ErrorReason};
-use tokio::{sync::Semaphore, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{STORE_PAUSE, Workers, backoff, pause};
+use moka_core::ApplicationId;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+use super::{Hindrance, STORE_PAUSE, Workers, backoff, pause};
 use crate::{
-    client::scheduling::PlacementRequest,
-    domain::{
-        application::Application,
-        exit::{Exit, ExitCategory},
-        lifecycle::Happening,
-        observation::Owner,
-        resolve::{Rules, resolve},
-        retry,
-        state::ApplicationState,
-    },
-    launcher::{self, Created},
-    store::{self, Launchable},
+    domain::{application::Application, rules::Strategy, state::ApplicationState},
+    launcher,
+    store::{self, Launchable, fleet},
 };
 
 const ACTOR: &str = "launch";
 /// How often to look for rows that other replicas accepted or gave back.
 const POLL: Duration = Duration::from_millis(500);
+/// What comes at the same time is leased together.
+const GATHER: Duration = Duration::from_millis(10);
+/// Launches under way for each create that may be.
+const DEPTH: usize = 8;
+/// Largest batch that is leased at once.
+const MOST_AT_ONCE: u32 = 256;
+/// While nothing that was leased can go anywhere, less and less is looked at.
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
+/// How soon a launch that no cluster takes now is looked at again.
+const HOLD: Duration = Duration::from_secs(3);
 
 /// Launches until the process stops, a bounded number at a time.
 pub async fn launch_lane(workers: Workers) {
-    let launches = Arc::new(Semaphore::new(workers.pace.launch_concurrency));
+    let depth = workers.pace.launch_concurrency * DEPTH;
+    let launches = Arc::new(Semaphore::new(depth));
     let mut written = workers.store.written();
+    let mut held = Duration::ZERO;
     loop {
-        let free = tokio::select! {
-            () = workers.stop.cancelled() => return,
-            // At least one; as many as are free are leased.
-            permit = launches.acquire() => {
-                let permit = permit.expect("the semaphore of the lane is never closed");
-                launches.available_permits() + permit.num_permits()
-            }
+        let Some(permits) = free(&workers, &launches).await else {
+            return;
         };
         written.mark_unchanged();
-        let limit = u32::try_from(free).unwrap_or(u32::MAX);
-        match workers
+        let limit = u32::try_from(permits.num_permits()).unwrap_or(u32::MAX);
+        let leased = workers
             .store
             .lease_launches(&workers.holder, workers.pace.lease, limit)
-            .await
-        {
+            .await;
+        let all = match leased {
             Ok(leased) => {
-                for one in leased {
-                    begin(&workers, one, &launches).await;
-                }
+                let full = leased.len() == permits.num_permits();
+                let begun = begin(&workers, leased, permits).await;
+                held = match begun {
+                    Begun::SomeOrNone => Duration::ZERO,
+                    Begun::AllHeld => (held * 2).clamp(POLL, LONGEST_HOLD),
+                };
+                full
             }
             Err(error) => {
                 tracing::warn!(%error, "no applications to launch could be leased");
-                if !pause(&workers.stop, STORE_PAUSE).await {
-                    return;
-                }
+                held = STORE_PAUSE;
+                false
             }
-        }
-        tokio::select! {
-            () = workers.stop.cancelled() => return,
-            _ = written.changed() => {}
-            () = tokio::time::sleep(POLL) => {}
+        };
+        if !held.is_zero() {
+            if !pause(&workers.stop, held).await {
+                return;
+            }
+        } else if !all {
+            tokio::select! {
+                () = workers.stop.cancelled() => return,
+                _ = written.changed() => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(POLL) => {}
+            }
         }
     }
 }
 
-/// Launches one application as a task of its own. What was begun is finished when the process
-/// stops: it is short, and costs less now than after the lease.
-async fn begin(workers: &Workers, launchable: Launchable, launches: &Arc<Semaphore>) {
+/// Waits until launches are free, and gathers them for a moment: one large batch costs the database
+/// as much as one small one. `None` when the process stops.
+async fn free(workers: &Workers, launches: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    let first = tokio::select! {
+        () = workers.stop.cancelled() => return None,
+        first = Arc::clone(launches).acquire_owned() => first,
+    };
+    let mut permits = first.expect("the semaphore of the lane is never closed");
+    let depth = workers.pace.launch_concurrency * DEPTH;
+    if launches.available_permits() < depth / 4 {
+        tokio::time::sleep(GATHER).await;
+    }
+    let rest = launches.available_permits();
+    let rest = u32::try_from(rest)
+        .unwrap_or(u32::MAX)
+        .min(MOST_AT_ONCE - 1);
+    if let Ok(rest) = Arc::clone(launches).try_acquire_many_owned(rest) {
+        permits.merge(rest);
+    }
+    Some(permits)
+}
+
+/// What became of a batch.
+enum Begun {
+    /// Something goes on, or there was nothing.
+    SomeOrNone,
+    /// Nothing can go anywhere now.
+    AllHeld,
+}
+
+/// Begins the launches of a batch, each as a task of its own, and gives back those that cannot go
+/// on now. What was begun is finished when the process stops: it is short, and costs less now than
+/// after the lease.
+async fn begin(
+    workers: &Workers,
+    leased: Vec<Launchable>,
+    mut permits: OwnedSemaphorePermit,
+) -> Begun {
     let until = Instant::now() + workers.pace.lease;
-    let permit = Arc::clone(launches).acquire_owned().await;
-    let permit = permit.expect("the semaphore of the lane is never closed");
-    let workers = workers.clone();
-    workers.tasks.clone().spawn("launch-one", async move {
-        launch(&workers, launchable, until).await;
-        drop(permit);
-    });
+    let strategies = match strategies(workers, &leased).await {
+        Ok(strategies) => strategies,
+        Err(error) => {
+            // Their leases run out by themselves.
+            tracing::warn!(%error, "no strategies could be read");
+            return Begun::AllHeld;
+        }
+    };
+    let count = leased.len();
+    let mut held = Vec::new();
+    for launchable in leased {
+        let application = &launchable.application;
+        let strategy = strategies.get(&workflow_of(application)).cloned();
+        let begun = match application.state {
+            ApplicationState::Launching => Step::Create,
+            _ => match placing::candidates(workers, application, strategy.as_ref()) {
+                placing::Outlook::Held => {
+                    held.push(application.id);
+                    continue;
+                }
+                placing::Outlook::Goes(candidates) => Step::Place(candidates, strategy),
+            },
+        };
+        let permit = permits
+            .split(1)
+            .expect("no more rows are leased than there are permits");
+        let workers = workers.clone();
+        workers.tasks.clone().spawn("launch-one", async move {
+            launch(&workers, launchable, begun, until).await;
+            drop(permit);
+        });
+    }
+    hold(workers, &held, HOLD).await;
+    if count > 0 && held.len() == count {
+        Begun::AllHeld
+    } else {
+        Begun::SomeOrNone
+    }
+}
+
+type Workflow = (String, String);
+
+fn workflow_of(application: &Application) -> Workflow {
+    let submission = &application.submission;
+    (submission.project.clone(), submission.spec.workflow.clone())
+}
+
+async fn strategies(
+    workers: &Workers,
+    leased: &[Launchable],
+) -> fleet::Result<BTreeMap<Workflow, Strategy>> {
+    let mut workflows: Vec<_> = leased
+        .iter()
+        .map(|one| workflow_of(&one.application))
+        .filter(|(_, workflow)| !workflow.is_empty())
+        .collect();
+    workflows.sort_unstable();
+    workflows.dedup();
+    if workflows.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = workers.fleet_store.strategies_of(&workflows).await?;
+    let by_workflow = |one: Strategy| ((one.project.clone(), one.workflow.clone()), one);
+    Ok(found.into_iter().map(by_workflow).collect())
+}
+
+/// Where a launch goes on.
+enum Step {
+    /// At its placement.
+    Place(placing::Goes, Option<Strategy>),
+    /// At its create.
+    Create,
 }
 
 /// Why a launch did not come to its end.
@@ -97,21 +214,41 @@ enum Error {
     Placement(#[from] moka_core::PublicError),
     #[error(transparent)]
     Cluster(#[from] launcher::Error),
-    #[error("cluster {0} is none of this process's")]
+    #[error("cluster {0} cannot be reached from here")]
     UnknownCluster(String),
     #[error("the lease is almost over")]
     LeaseEnds,
+    /// Not a failure: it is not the launch's turn.
+    #[error("cluster {cluster} {}", hindrance.obstacle)]
+    Held {
+        cluster: String,
+        hindrance: Hindrance,
+    },
 }
 
-async fn launch(workers: &Workers, launchable: Launchable, until: Instant) {
+async fn launch(workers: &Workers, launchable: Launchable, step: Step, until: Instant) {
     let Launchable {
         application,
         failures,
     } = launchable;
     let id = application.id;
-    let Err(error) = steps(workers, application, until).await else {
-        return;
+    let ended = match step {
+        Step::Place(goes, strategy) => {
+            placing::place(workers, application, &goes, strategy.as_ref(), until).await
+        }
+        Step::Create => creating::go_on(workers, &application, until).await,
     };
+    match ended {
+        Ok(()) => {}
+        Err(Error::Held { hindrance, .. }) => {
+            workers.journal.metrics.held_back(hindrance.obstacle);
+            hold(workers, &[id], hindrance.pause).await;
+        }
+        Err(error) => postpone(workers, id, failures, &error).await,
+    }
+}
+
+async fn postpone(workers: &Workers, id: ApplicationId, failures: u32, error: &Error) {
     workers.journal.metrics.postponed_launch();
     let pause = backoff::after(failures, &*workers.entropy);
     tracing::warn!(
@@ -130,94 +267,16 @@ async fn launch(workers: &Workers, launchable: Launchable, until: Instant) {
     }
 }
 
-async fn steps(workers: &Workers, application: Application, until: Instant) -> Result<(), Error> {
-    let application = match application.state {
-        ApplicationState::Queued | ApplicationState::RetryWait => {
-            place(workers, application).await?
-        }
-        _ => application,
-    };
-    // Cancelled meanwhile, or refused for good.
-    if application.state != ApplicationState::Launching {
-        return Ok(());
+/// Gives launches back that did nothing wrong.
+async fn hold(workers: &Workers, ids: &[ApplicationId], pause: Duration) {
+    if ids.is_empty() {
+        return;
     }
-    create(workers, &application, until).await
-}
-
-async fn place(workers: &Workers, application: Application) -> Result<Application, Error> {
-    let number = application.next_attempt_number();
-    let spec = resolve(&application.submission.spec, Rules::default())
-        .map_err(moka_core::PublicError::from)?;
-    let spec = retry::grow(&application, spec);
-    let mut request = PlacementRequest::new(
-        AttemptName::new(application.id, number),
-        &spec,
-        workers.pace.with_sidecar,
-    );
-    request.clusters = workers.clusters.names();
-    let happening = match workers.scheduler.place(&request).await {
-        Ok(placed) => {
-            let mut placement = placed.placement;
-            if workers.clusters.get(&placement.cluster).is_none() {
-                return Err(Error::UnknownCluster(placement.cluster));
-            }
-            placement.namespace.clone_from(&workers.pace.namespace);
-            Happening::Placed {
-                attempt_number: number,
-                placement,
-                launch: Box::new(spec),
-            }
-        }
-        Err(error) => match error.reason {
-            ErrorReason::GangExceedsQueue | ErrorReason::UnknownQueue => {
-                let message = format!("{}: {error}", error.reason.as_str());
-                Happening::Refused(Exit::without_container(ExitCategory::Quota, message))
-            }
-            _ => return Err(error.into()),
-        },
-    };
-    let recorded = workers
-        .journal
-        .record(application.id, None, &happening, ACTOR)
-        .await?;
-    Ok(recorded.map_or(application, |recorded| recorded.application))
-}
-
-async fn create(workers: &Workers, application: &Application, until: Instant) -> Result<(), Error> {
-    let Some(attempt) = application.attempt() else {
-        return Ok(());
-    };
-    let cluster = &attempt.placement.cluster;
-    let Some(launcher) = workers.clusters.get(cluster) else {
-        return Err(Error::UnknownCluster(cluster.clone()));
-    };
-    // Not the guarantee, which the name is, but it keeps a slow worker from being one of two.
-    if Instant::now() + workers.pace.lease / 2 > until {
-        return Err(Error::LeaseEnds);
+    let held = workers
+        .fleet_store
+        .hold_launches(ids, &workers.holder, pause)
+        .await;
+    if let Err(error) = held {
+        tracing::warn!(%error, "launches could not be given back");
     }
-    let happening = match launcher.create(application, attempt).await {
-        Ok(Created::New { uid }) => Happening::Created { uid },
-        Ok(Created::Adopted { uid }) => {
-            workers.journal.metrics.adopted();
-            Happening::Created { uid }
-        }
-        Ok(Created::NameTaken(owner)) => refused(match owner {
-            Owner::Tombstone => "a tombstone has the attempt's name",
-            Owner::Attempt | Owner::Stranger => "another object has the attempt's name",
-        }),
-        Err(launcher::Error::Refused(message)) => refused(&message),
-        Err(error @ launcher::Error::Unavailable(_)) => return Err(error.into()),
-    };
-    workers
-        .journal
-        .record(application.id, Some(attempt.number), &happening, ACTOR)
-        .await?;
-    Ok(())
-}
-
-fn refused(message: &str) -> Happening {
-    Happening::Refused(Exit::without_container(
-        ExitCategory::LaunchRefused,
-        message,
-    ))
 }

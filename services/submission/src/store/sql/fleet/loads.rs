@@ -77,6 +77,7 @@ pub(super) async fn pending_in(
     after: Option<ApplicationId>,
     limit: u32,
 ) -> Result<Vec<Application>> {
+    let kind = store.database.kind();
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let sql = format!(
         "SELECT a.application_id FROM applications a JOIN attempts t \
@@ -98,7 +99,7 @@ pub(super) async fn pending_in(
                 .iter()
                 .map(|row| rows::parse(row, "application_id"))
                 .collect::<crate::store::Result<Vec<ApplicationId>>>()?;
-            Ok(read::by_ids(&mut tx, &ids).await?)
+            Ok(read::by_ids(&mut tx, kind, &ids).await?)
         })
         .await
 }
