@@ -76,6 +76,19 @@ impl Page {
         })
     }
 
+    /// Cuts what was read to this page, and gives the token of the next one, which is empty when
+    /// there is none. To know that, one entry more than [`Page::size`] has to be read.
+    pub fn cut<T>(&self, mut read: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let more = read.len() > size;
+        read.truncate(size);
+        let token = match read.last() {
+            Some(last) if more => self.token_after(&key(last)),
+            _ => String::new(),
+        };
+        (read, token)
+    }
+
     /// The token of the page that begins after the entry with `key`.
     pub fn token_after(&self, key: &str) -> String {
         let mut bytes = vec![VERSION];
@@ -122,6 +135,17 @@ mod tests {
         );
         let error = Page::parse(10, &token, fingerprint("state = RUNNING")).unwrap_err();
         assert_eq!(error.reason, ErrorReason::InvalidPageToken);
+    }
+
+    #[test]
+    fn only_a_page_that_was_read_beyond_has_a_next_one() {
+        let page = Page::parse(2, "", fingerprint("")).unwrap();
+        let key = |number: &i32| number.to_string();
+        assert_eq!(page.cut(vec![1, 2], key), (vec![1, 2], String::new()));
+        let (entries, token) = page.cut(vec![1, 2, 3], key);
+        assert_eq!(entries, [1, 2]);
+        let next = Page::parse(2, &token, fingerprint("")).unwrap();
+        assert_eq!(next.after.as_deref(), Some("2"));
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! The gRPC surface: parses, calls, converts.
 
 mod cancel;
+mod change;
+mod clusters;
 mod convert;
 mod events;
 mod explain;
 mod get;
 mod links;
 mod list;
+mod projects;
 mod retry;
+mod strategies;
 mod submit;
 mod watch;
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
+pub use clusters::FleetApi;
 use futures::Stream;
 use moka_core::{ApplicationId, ErrorReason, PublicError, clock::Clock, entropy::Entropy};
 use moka_proto::submission::v1::{
@@ -31,10 +36,13 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     client::scheduling::SchedulerInsight,
-    domain::{links::LinkSettings, queue_tree::QueueTree},
+    domain::{fleet::Fleet, links::LinkSettings, queue_tree::QueueTree},
     inspector::Inspector,
     journal::Journal,
-    store::{self, Store, fleet::FleetStore},
+    store::{
+        self, Store,
+        fleet::{self, FleetStore},
+    },
 };
 
 /// The service.
@@ -68,6 +76,8 @@ pub struct Sources {
     pub inspector: Arc<dyn Inspector>,
     /// Knows the clusters and what their workers see.
     pub fleet: Arc<dyn FleetStore>,
+    /// The clusters and the projects' rules, as they were read last.
+    pub known_fleet: tokio::sync::watch::Receiver<Arc<Fleet>>,
     /// Where people look.
     pub links: LinkSettings,
     /// How long one of them may take, when several are asked at the same time.
@@ -177,12 +187,25 @@ enum Error {
     /// The store's.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The fleet's store's.
+    #[error(transparent)]
+    Fleet(fleet::Error),
+}
+
+impl From<fleet::Error> for Error {
+    fn from(error: fleet::Error) -> Self {
+        match error {
+            fleet::Error::Store(error) => Self::Store(error),
+            error => Self::Fleet(error),
+        }
+    }
 }
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let public = match error {
             Error::Public(public) => public,
+            Error::Fleet(error) => error.into(),
             Error::Store(error) => {
                 let detail = chain(&error);
                 let public = PublicError::from(error);

@@ -25,12 +25,16 @@ use moka_core::{
 };
 use moka_db::{Database, DatabaseMetrics, PoolOptions};
 use moka_process::{Exit, ProcessContext, ServiceInfo};
-use moka_proto::submission::v1::submission_service_server::SubmissionServiceServer;
+use moka_proto::submission::v1::{
+    fleet_service_server::FleetServiceServer, project_service_server::ProjectServiceServer,
+    strategy_service_server::StrategyServiceServer,
+    submission_service_server::SubmissionServiceServer,
+};
 use moka_rpc::{ClientOptions, Server, ServerOptions, client as rpc_client};
 use tokio::sync::watch;
 
 use crate::{
-    api::{Api, Sources, WatchPace},
+    api::{Api, FleetApi, Sources, WatchPace},
     client::scheduling::{Scheduler, SchedulerClient},
     cluster::{Connector, KubernetesInspector},
     config::{ApplicationOptions, Cluster, Config, Role, WatchOptions, WorkerOptions},
@@ -101,11 +105,14 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
     let connector = connector(&applications, &workers)?;
     if roles.contains(&Role::Worker) {
         register_clusters(&*store, &connector).await?;
+    }
+    let fleet = start_fleet_poll(&context, Arc::clone(&store) as _).await?;
+    if roles.contains(&Role::Worker) {
         let workers = Workers {
             store: Arc::clone(&store) as _,
             journal: journal.clone(),
             scheduler: Arc::clone(&scheduler) as _,
-            fleet: start_fleet_poll(&context, Arc::clone(&store) as _).await?,
+            fleet: fleet.clone(),
             fleet_store: Arc::clone(&store) as _,
             clusters: Clusters::new(workers.launch_concurrency.into()),
             clock: Arc::clone(&context.clock),
@@ -123,7 +130,8 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         let sources = Sources {
             insight: scheduler,
             inspector: Arc::new(KubernetesInspector::new(connector)),
-            fleet: store,
+            fleet: Arc::clone(&store) as _,
+            known_fleet: fleet,
             links: links.into(),
             patience: SOURCE_PATIENCE,
         };
@@ -131,11 +139,8 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             poll: WATCH_POLL,
             heartbeat: Duration::from_secs(watches.heartbeat_seconds),
         };
-        serve(
-            &context,
-            listen,
-            api(&context, journal, queues, sources, pace),
-        )?;
+        let api = api(&context, journal, queues, sources, pace);
+        serve(&context, listen, api, FleetApi { store })?;
     }
     Ok(())
 }
@@ -165,10 +170,14 @@ fn serve(
     context: &ProcessContext,
     listen: std::net::SocketAddr,
     api: SubmissionServiceServer<Api>,
+    fleet: FleetApi,
 ) -> anyhow::Result<()> {
     let server = context
         .metrics(|registry| Server::new(ServerOptions::default(), registry))
         .add_service(api)
+        .add_service(FleetServiceServer::new(fleet.clone()))
+        .add_service(ProjectServiceServer::new(fleet.clone()))
+        .add_service(StrategyServiceServer::new(fleet))
         .with_reflection(moka_proto::DESCRIPTORS)
         .bind(listen)
         .context(Exit::Configuration)?;

@@ -2,7 +2,7 @@
 
 mod explanation;
 pub(super) mod rules;
-mod spec;
+pub(super) mod spec;
 
 pub(super) use explanation::explanation;
 use moka_proto::submission::v1 as wire;

@@ -145,6 +145,7 @@ async fn sight(api: &Api, application: &Application) -> Answer<Sight> {
         Ok(Err(launcher::Error::Refused(message) | launcher::Error::Unavailable(message))) => {
             Err(format!("cluster {cluster}: {message}"))
         }
+        Ok(Err(error @ launcher::Error::Busy { .. })) => Err(format!("cluster {cluster}: {error}")),
         Err(_elapsed) => Err(format!("cluster {cluster}: {}", silent(api))),
     })
 }

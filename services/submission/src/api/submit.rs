@@ -1,6 +1,6 @@
 //! `SubmitApplication`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use moka_core::{ApplicationId, ErrorReason, PublicError};
 use moka_proto::submission::v1::{SubmitApplicationRequest, SubmitApplicationResponse};
@@ -30,7 +30,7 @@ pub(super) async fn accept(
     submission: &Submission,
 ) -> Result<SubmitApplicationResponse, Error> {
     let began = Instant::now();
-    let admitted = match check(api, submission) {
+    let admitted = match check(api, submission).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
             // A repeated request gets its answer whatever has become of the rules and the queue.
@@ -93,8 +93,21 @@ fn repeated(
 }
 
 /// Whether the rules and the queues of now allow a request.
-fn check(api: &Api, submission: &Submission) -> Result<Admitted, PublicError> {
-    let admitted = admit(&submission.spec, &AdmissionRules::default())?;
+async fn check(api: &Api, submission: &Submission) -> Result<Admitted, Error> {
+    let Submission { project, spec, .. } = submission;
+    let strategy = match spec.workflow.as_str() {
+        "" => None,
+        // A complete request needs none before it is placed.
+        _ if !spec.queue.is_empty() && spec.driver.is_some() && spec.executor.is_some() => None,
+        workflow => api.sources.fleet.strategy(project, workflow).await?,
+    };
+    let fleet = Arc::clone(&api.sources.known_fleet.borrow());
+    let rules = AdmissionRules {
+        strategy: strategy.as_ref(),
+        project: fleet.projects.get(project),
+        clusters: fleet.clusters.values().collect(),
+    };
+    let admitted = admit(spec, &rules)?;
     check_queue(api, &admitted.queue)?;
     Ok(admitted)
 }

@@ -8,5 +8,6 @@ mod strategy;
 
 pub use cluster::{Cluster, ClusterLimits, ClusterSettings, ClusterState};
 pub use defaults::{Defaults, OverridePolicy};
+pub use parse::{project as parse_project, strategy_names};
 pub use project::Project;
 pub use strategy::{Strategy, StrategySettings};

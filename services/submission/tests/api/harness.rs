@@ -73,6 +73,7 @@ pub(crate) async fn start() -> Harness {
         insight: Arc::clone(&insight) as _,
         inspector: Arc::clone(&inspector) as _,
         fleet: Arc::clone(&sql) as _,
+        known_fleet: watch::channel(Arc::default()).1,
         links: LinkSettings {
             history_server: Some("https://history.example".to_owned()),
             ..LinkSettings::default()

@@ -183,7 +183,7 @@ pub(super) fn retry(retry: RetryRequest) -> wire::RetryPolicy {
     }
 }
 
-pub(super) fn seconds(seconds: u32) -> Duration {
+pub(in crate::api) fn seconds(seconds: u32) -> Duration {
     Duration {
         seconds: seconds.into(),
         nanos: 0,

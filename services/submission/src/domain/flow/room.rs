@@ -106,14 +106,14 @@ mod tests {
         fn one_replica_never_goes_beyond_its_limit(most in 1_u32..20, steps in prop::collection::vec(0_u8..3, 0..200)) {
             let mut room = Room::default();
             room.set_limits(most, u32::MAX);
-            let mut live = 0;
+            let mut live: u32 = 0;
             for step in steps {
                 match step {
                     0 if room.full().is_none() => {
                         room.placed();
                         live += 1;
                     }
-                    1 => live = live.saturating_sub(1_u32),
+                    1 => live = live.saturating_sub(1),
                     _ => {
                         let mark = room.mark();
                         room.counted_live(live, mark);

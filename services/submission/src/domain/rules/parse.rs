@@ -51,7 +51,7 @@ pub fn project(
 }
 
 /// Checks the names that tell one strategy from another: a project, and a workflow as a request
-/// names it.
+/// names it. An empty path means that they are fields of the request itself.
 pub fn strategy_names(violations: &mut Violations, path: &str, project: &str, workflow: &str) {
     strategy::names(violations, path, project, workflow);
 }

@@ -15,8 +15,12 @@ const MOST_CLUSTERS: usize = 100;
 const SOURCE_BYTES: usize = 256;
 
 pub(super) fn names(violations: &mut Violations, path: &str, project: &str, workflow: &str) {
-    violations.dns_label(&format!("{path}.project"), project);
-    let field = format!("{path}.workflow");
+    let field = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    violations.dns_label(&field("project"), project);
+    let field = field("workflow");
     violations.non_empty(&field, workflow);
     printable(violations, &field, workflow, IDENTITY_BYTES);
 }
