@@ -20,6 +20,9 @@ impl ApplicationId {
     /// Length of the written form, in bytes.
     pub const LENGTH: usize = 1 + DIGITS;
 
+    /// Stands for an application that does not exist: in a dry run, for one.
+    pub const ZERO: Self = Self(Uuid::nil());
+
     /// Makes a new identifier for the clock's millisecond.
     pub fn mint(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
         let mut random = [0; 10];

@@ -8,6 +8,20 @@ pub const ATTEMPT: &str = "moka.dev/attempt";
 pub const TOMBSTONE: &str = "moka.dev/tombstone";
 /// Annotation: W3C trace context of the submission.
 pub const TRACEPARENT: &str = "moka.dev/traceparent";
+/// Label: the tier, `1`, `2` or `3`.
+pub const TIER: &str = "moka.dev/tier";
+/// Annotation: the application's tags as one JSON object.
+pub const TAGS: &str = "moka.dev/tags";
+/// Annotation: who is responsible.
+pub const OWNER: &str = "moka.dev/owner";
+/// Annotation: the workflow that the application is a part of.
+pub const WORKFLOW: &str = "moka.dev/workflow";
+/// Annotation: the run of the workflow.
+pub const RUN: &str = "moka.dev/run";
+/// Annotation of a SQL application's driver: the program that runs its statements.
+pub const SQL_RUNNER: &str = "moka.dev/sql-runner";
+/// Annotations of a SQL application's driver: this and three digits, one for each statement.
+pub const SQL_STATEMENT_PREFIX: &str = "moka.dev/sql-";
 /// Finalizer: stays until the outcome is committed to submission's database.
 pub const OUTCOME_FINALIZER: &str = "moka.dev/outcome";
 /// Name of the driver's container, which Spark gives.

@@ -107,7 +107,7 @@ async fn check(api: &Api, submission: &Submission) -> Result<Admitted, Error> {
         project: fleet.projects.get(project),
         clusters: fleet.clusters.values().collect(),
     };
-    let admitted = admit(spec, &rules)?;
+    let admitted = admit(submission, &rules)?;
     check_queue(api, &admitted.queue)?;
     Ok(admitted)
 }

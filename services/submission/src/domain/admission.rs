@@ -3,10 +3,13 @@
 use moka_core::PublicError;
 
 use super::{
+    launch_spec::LaunchSpec,
+    manifest::check_size,
     policy::check_policy,
     resolve::{self, NotResolved, Rules, architectures_to_try, resolve},
     rules::{Cluster, OverridePolicy, Project, Strategy},
     spec::{Architecture, Spec},
+    submission::Submission,
 };
 
 /// The rules under which a request comes in.
@@ -33,8 +36,9 @@ pub struct Admitted {
 /// # Errors
 ///
 /// `POLICY_VIOLATION` when the project's policy does not allow it; `INVALID_FIELD` when something
-/// is missing for which nobody has a default.
-pub fn admit(spec: &Spec, rules: &AdmissionRules<'_>) -> Result<Admitted, PublicError> {
+/// is missing for which nobody has a default, or when the object would be too large.
+pub fn admit(submission: &Submission, rules: &AdmissionRules<'_>) -> Result<Admitted, PublicError> {
+    let spec = &submission.spec;
     // A project without rules has none that allows anything special.
     let nothing_said = OverridePolicy::default();
     let policy = rules
@@ -42,7 +46,9 @@ pub fn admit(spec: &Spec, rules: &AdmissionRules<'_>) -> Result<Admitted, Public
         .map_or(&nothing_said, |project| &project.policy);
     check_policy(spec, policy)?;
     for architecture in architectures_to_try(spec) {
-        complete(spec, rules, architecture)?;
+        if let Some(launch) = complete(spec, rules, architecture)? {
+            check_size(submission, &launch)?;
+        }
     }
     let of_all_clusters = Rules {
         strategy: rules.strategy,
@@ -60,7 +66,7 @@ fn complete(
     spec: &Spec,
     rules: &AdmissionRules<'_>,
     architecture: Option<Architecture>,
-) -> Result<(), NotResolved> {
+) -> Result<Option<LaunchSpec>, NotResolved> {
     let under = |cluster: Option<&Cluster>| {
         let rules = Rules {
             strategy: rules.strategy,
@@ -68,15 +74,16 @@ fn complete(
             cluster,
             architecture,
         };
-        resolve(spec, rules).map(|_| ())
+        resolve(spec, rules).map(Some)
     };
     if rules.clusters.is_empty() {
         return match under(None) {
-            Err(NotResolved::NoShuffleProfile(_)) => Ok(()),
+            Err(NotResolved::NoShuffleProfile(_)) => Ok(None),
             resolved => resolved,
         };
     }
     let mut answers = rules.clusters.iter().map(|cluster| under(Some(cluster)));
-    let first = answers.next().unwrap_or(Ok(()));
-    answers.fold(first, Result::or)
+    let first = answers.next().unwrap_or(Ok(None));
+    // The first cluster that completes it is enough; the others are not looked at.
+    first.or_else(|error| answers.find(Result::is_ok).unwrap_or(Err(error)))
 }

@@ -40,6 +40,8 @@ const NAMES: &[&str] = &[
     "spark.ui.enabled",
     "spark.ui.port",
     "spark.ui.prometheus.enabled",
+    "spark.ui.proxyBase",
+    "spark.ui.proxyRedirectUri",
     "spark.metrics.namespace",
 ];
 
@@ -60,6 +62,14 @@ const PREFIXES: &[&str] = &[
     "spark.kubernetes.executor.annotation.",
     "spark.kubernetes.driver.volumes.",
     "spark.kubernetes.executor.volumes.",
+    // what has a field of its own
+    "spark.kubernetes.node.selector.",
+    "spark.kubernetes.driver.node.selector.",
+    "spark.kubernetes.executor.node.selector.",
+    "spark.kubernetes.driverEnv.",
+    "spark.executorEnv.",
+    "spark.kubernetes.driver.secretKeyRef.",
+    "spark.kubernetes.executor.secretKeyRef.",
     "spark.metrics.conf.*.sink.prometheusServlet.",
     "spark.metrics.conf.driver.sink.prometheusServlet.",
 ];

@@ -1,5 +1,7 @@
 //! What to run and how large.
 
+#[cfg(test)]
+pub mod any;
 pub(in crate::domain) mod parse;
 mod retry_request;
 

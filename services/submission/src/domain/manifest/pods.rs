@@ -2,89 +2,110 @@
 
 use std::collections::BTreeMap;
 
-use moka_core::{AttemptName, labels};
+use moka_core::labels;
 use serde_json::{Value, json};
 
 use super::{
     super::{
-        application::{Application, Attempt, PodMetadata},
-        launch_spec::LaunchSpec,
+        application::PodMetadata,
+        spec::{Language, PodSpec},
     },
-    ManifestSettings, own_labels,
-    settings::EVENT_LOG_DIRECTORY,
-    sidecar, traceparent,
+    Launch, ManifestSettings, environment, own_annotations, own_labels, sidecar, sql, traceparent,
+    volumes,
 };
-
-const EVENT_LOG_VOLUME: &str = "moka-event-logs";
 
 /// The driver's template. Its finalizer keeps the pod, with its exit code and log, until the
 /// outcome is committed.
-pub(super) fn driver(
-    application: &Application,
-    attempt: &Attempt,
-    spec: &LaunchSpec,
-    settings: &ManifestSettings,
-) -> Value {
-    let name = AttemptName::new(application.id, attempt.number);
-    let placement = &attempt.placement;
-    let mut metadata = metadata(application, name, &placement.driver);
+pub(super) fn driver(launch: &Launch<'_>, settings: &ManifestSettings) -> Value {
+    let spec = launch.spec;
+    let mut metadata = metadata(launch, &launch.placement.driver);
     metadata["finalizers"] = json!([labels::OUTCOME_FINALIZER]);
-    let mut pod = json!({
-        "schedulerName": placement.scheduler_name,
-        // Thousands of services in a namespace would not fit into a container's environment.
-        "enableServiceLinks": false,
-        "containers": [{
-            "name": labels::DRIVER_CONTAINER,
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "env": variables(&spec.environment),
-            "volumeMounts": [{
-                "name": EVENT_LOG_VOLUME,
-                "mountPath": EVENT_LOG_DIRECTORY,
-                // A directory of its own: attempts cannot see one another's files.
-                "subPath": name.to_string(),
-            }],
-        }],
-        "volumes": [{
-            "name": EVENT_LOG_VOLUME,
-            "hostPath": { "path": settings.event_log_host_path, "type": "DirectoryOrCreate" },
-        }],
-    });
+    extend(&mut metadata["annotations"], json!(own_annotations(launch)));
+    let mut mounted = volumes::of_driver(launch, settings);
+    if spec.language == Language::Sql {
+        extend(&mut metadata["annotations"], sql::annotations(spec));
+        mounted.push(sql::volume(spec));
+    }
+    let mut container = container(labels::DRIVER_CONTAINER, launch, &spec.driver, &mounted);
+    container["terminationMessagePolicy"] = json!("FallbackToLogsOnError");
+    let mut pod = pod(launch, container, mounted);
     if let Some(exporter) = &settings.exporter {
-        pod["initContainers"] = json!([sidecar::container(application, attempt, exporter)]);
+        pod["initContainers"] = json!([sidecar::container(launch, exporter)]);
     }
     json!({ "metadata": metadata, "spec": pod })
 }
 
 /// The executors' template.
-pub(super) fn executor(application: &Application, attempt: &Attempt, spec: &LaunchSpec) -> Value {
-    let name = AttemptName::new(application.id, attempt.number);
-    let placement = &attempt.placement;
-    json!({
-        "metadata": metadata(application, name, &placement.executor),
-        "spec": {
-            "schedulerName": placement.scheduler_name,
-            "enableServiceLinks": false,
-            "containers": [{
-                "name": labels::EXECUTOR_CONTAINER,
-                "env": variables(&spec.environment),
-            }],
-        },
-    })
+pub(super) fn executor(launch: &Launch<'_>) -> Value {
+    let spec = launch.spec;
+    let mut metadata = metadata(launch, &launch.placement.executor);
+    metadata["annotations"][labels::TRACEPARENT] = json!(traceparent(launch.name));
+    let mounted = volumes::of_executors(spec);
+    let container = container(
+        labels::EXECUTOR_CONTAINER,
+        launch,
+        &spec.executor.pod,
+        &mounted,
+    );
+    json!({ "metadata": metadata, "spec": pod(launch, container, mounted) })
 }
 
-/// What placement wants on the pod, verbatim, and what names the attempt.
-fn metadata(application: &Application, name: AttemptName, placed: &PodMetadata) -> Value {
-    let mut all_labels = json!(placed.labels);
-    if let (Value::Object(all), Value::Object(own)) = (&mut all_labels, own_labels(name)) {
-        all.extend(own);
+/// What driver and executors have in common.
+fn pod(launch: &Launch<'_>, container: Value, mounted: Vec<volumes::Mounted>) -> Value {
+    let spec = launch.spec;
+    let mut pod = json!({
+        "schedulerName": launch.placement.scheduler_name,
+        // Thousands of services in a namespace would not fit into a container's environment.
+        "enableServiceLinks": false,
+        "containers": [container],
+    });
+    let volumes: Vec<_> = mounted.into_iter().map(|one| one.volume).collect();
+    if !volumes.is_empty() {
+        pod["volumes"] = json!(volumes);
     }
-    let mut annotations = json!(placed.annotations);
-    annotations[labels::TRACEPARENT] = json!(traceparent(application));
-    json!({ "labels": all_labels, "annotations": annotations })
+    let node_selector = spec.node_selector();
+    if !node_selector.is_empty() {
+        pod["nodeSelector"] = json!(node_selector);
+    }
+    if let Some(class) = &spec.priority_class {
+        pod["priorityClassName"] = json!(class);
+    }
+    pod
 }
 
-/// The caller's environment. Kubernetes would replace `$(NAME)` in a value; a doubled `$` keeps it.
-fn variables(environment: &BTreeMap<String, String>) -> Vec<Value> {
-    let variable = |(name, value): (&String, &String)| json!({ "name": name, "value": value.replace("$(", "$$(") });
-    environment.iter().map(variable).collect()
+/// Spark's container; Spark adds its own command, sizes and variables.
+fn container(
+    name: &str,
+    launch: &Launch<'_>,
+    size: &PodSpec,
+    mounted: &[volumes::Mounted],
+) -> Value {
+    let mut container = json!({ "name": name, "env": environment::variables(launch.spec) });
+    if !mounted.is_empty() {
+        let mounts: Vec<_> = mounted.iter().map(|one| &one.mount).collect();
+        container["volumeMounts"] = json!(mounts);
+    }
+    if !size.extended_resources.is_empty() {
+        // Kubernetes takes what is limited as what is asked for.
+        let quantity = |(name, count): (&String, &u32)| (name.clone(), count.to_string());
+        let limits: BTreeMap<_, _> = size.extended_resources.iter().map(quantity).collect();
+        container["resources"] = json!({ "limits": limits });
+    }
+    container
+}
+
+/// The caller's labels, what placement wants on the pod, verbatim, and what names the attempt: each
+/// wins over those before.
+fn metadata(launch: &Launch<'_>, placed: &PodMetadata) -> Value {
+    let mut all_labels = json!(launch.spec.labels);
+    extend(&mut all_labels, json!(placed.labels));
+    extend(&mut all_labels, own_labels(launch.name));
+    all_labels[labels::TIER] = json!(launch.spec.tier.number());
+    json!({ "labels": all_labels, "annotations": placed.annotations })
+}
+
+fn extend(document: &mut Value, more: Value) {
+    if let (Value::Object(all), Value::Object(more)) = (document, more) {
+        all.extend(more);
+    }
 }

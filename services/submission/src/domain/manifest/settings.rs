@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use moka_core::AttemptName;
 
-use super::super::{
-    application::{Application, Attempt},
-    launch_spec::LaunchSpec,
-    sizing::ContainerSize,
+use super::{
+    super::{launch_spec::LiveUi, sizing::ContainerSize},
+    Launch,
 };
 
 /// Where the driver's event-log directory is inside its container.
@@ -20,14 +19,16 @@ const SERVLET: &str = "spark.metrics.conf.*.sink.prometheusServlet";
 /// `spark.metrics.namespace` stays Spark's default, its own application id: metrics-exporter lifts
 /// that id out of the names.
 pub(super) fn spark_conf(
-    application: &Application,
-    attempt: &Attempt,
-    spec: &LaunchSpec,
+    launch: &Launch<'_>,
     driver: ContainerSize,
     executor: ContainerSize,
 ) -> BTreeMap<String, String> {
-    let name = AttemptName::new(application.id, attempt.number);
-    let placement = &attempt.placement;
+    let Launch {
+        name,
+        placement,
+        spec,
+        ..
+    } = *launch;
     let mut conf = spec.spark_conf.clone();
     let own = [
         ("spark.kubernetes.executor.podNamePrefix", name.to_string()),
@@ -52,10 +53,8 @@ pub(super) fn spark_conf(
         ),
         ("spark.eventLog.rolling.enabled", "false".to_owned()),
         ("spark.eventLog.compress", "false".to_owned()),
-        // The gang was sized for this many executors.
-        ("spark.dynamicAllocation.enabled", "false".to_owned()),
         ("spark.ui.enabled", "true".to_owned()),
-        ("spark.ui.port", super::sidecar::UI_PORT.to_string()),
+        ("spark.ui.port", spec.live_ui.port.to_string()),
         ("spark.ui.prometheus.enabled", "true".to_owned()),
         (
             &format!("{SERVLET}.class"),
@@ -64,5 +63,41 @@ pub(super) fn spark_conf(
         (&format!("{SERVLET}.path"), "/metrics/prometheus".to_owned()),
     ];
     conf.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    conf.extend(proxy(&spec.live_ui, name));
+    match spec.dynamic_allocation {
+        // The gang was sized for a fixed number of executors.
+        None => {
+            conf.insert(
+                "spark.dynamicAllocation.enabled".to_owned(),
+                "false".to_owned(),
+            );
+        }
+        Some(dynamic) => {
+            let idle = dynamic.idle_timeout_seconds.map(|seconds| {
+                let key = "spark.dynamicAllocation.executorIdleTimeout";
+                (key.to_owned(), format!("{seconds}s"))
+            });
+            conf.extend(idle);
+        }
+    }
     conf
+}
+
+/// What the interface must know to write links that work from outside: the path and the origin of
+/// its address there.
+fn proxy(live_ui: &LiveUi, name: AttemptName) -> Vec<(String, String)> {
+    let Some(url) = live_ui.url(name) else {
+        return Vec::new();
+    };
+    let scheme_end = url.find("://").map_or(0, |at| at + "://".len());
+    let path_start = url[scheme_end..]
+        .find('/')
+        .map_or(url.len(), |at| scheme_end + at);
+    let (origin, path) = url.split_at(path_start);
+    let path = path.trim_end_matches('/');
+    let mut settings = vec![("spark.ui.proxyRedirectUri".to_owned(), origin.to_owned())];
+    if !path.is_empty() {
+        settings.push(("spark.ui.proxyBase".to_owned(), path.to_owned()));
+    }
+    settings
 }

@@ -2,34 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    super::{
-        application::{Application, Attempt},
-        sizing::SIDECAR,
-    },
-    ExporterSettings,
-};
+use super::{super::sizing::SIDECAR, ExporterSettings, Launch};
 
-/// Port of the driver's web interface, which has both Prometheus endpoints.
-pub(super) const UI_PORT: u16 = 4040;
 const SCRAPE_INTERVAL_SECONDS: u32 = 10;
 
 /// A native sidecar: an init container that is restarted, so that it starts before Spark, and ends
 /// with the pod instead of keeping it alive.
-pub(super) fn container(
-    application: &Application,
-    attempt: &Attempt,
-    exporter: &ExporterSettings,
-) -> Value {
+pub(super) fn container(launch: &Launch<'_>, exporter: &ExporterSettings) -> Value {
+    // The driver's web interface has both Prometheus endpoints.
+    let port = launch.spec.live_ui.port;
     let targets = ["/metrics/prometheus", "/metrics/executors/prometheus"]
-        .map(|path| format!("http://127.0.0.1:{UI_PORT}{path}"))
+        .map(|path| format!("http://127.0.0.1:{port}{path}"))
         .join(",");
     let tags = [
-        ("application_id", application.id.to_string()),
-        ("attempt", attempt.number.to_string()),
-        ("project", application.submission.project.clone()),
-        ("queue", attempt.placement.queue.clone()),
-        ("cluster", attempt.placement.cluster.clone()),
+        ("application_id", launch.name.application_id.to_string()),
+        ("attempt", launch.name.number.to_string()),
+        ("project", launch.submission.project.clone()),
+        ("queue", launch.placement.queue.clone()),
+        ("cluster", launch.placement.cluster.clone()),
     ]
     .map(|(key, value)| format!("{key}={value}"))
     .join(",");

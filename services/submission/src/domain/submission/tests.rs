@@ -107,14 +107,16 @@ fn executor_faults(change: impl FnOnce(&mut ExecutorSpec)) -> Vec<String> {
     spec_faults(|spec| change(spec.executor.as_mut().unwrap()))
 }
 
-/// `entries` settings whose keys and values have `bytes` bytes together.
+/// `entries` entries whose keys and values have `bytes` bytes together, spread evenly.
 fn map(entries: usize, bytes: usize, prefix: &str) -> BTreeMap<String, String> {
     let mut map: BTreeMap<String, String> = (0..entries)
         .map(|n| (format!("{prefix}{n:06}"), String::new()))
         .collect();
-    let used: usize = map.keys().map(String::len).sum();
-    if let Some(value) = map.values_mut().next() {
-        *value = "x".repeat(bytes.saturating_sub(used));
+    let mut left = bytes.saturating_sub(map.keys().map(String::len).sum());
+    let share = left.div_ceil(entries);
+    for value in map.values_mut() {
+        *value = "x".repeat(share.min(left));
+        left -= value.len();
     }
     map
 }
@@ -171,27 +173,43 @@ fn numbers_and_collections_are_limited_to_the_unit() {
     let arguments = |count: usize, bytes: usize| {
         spec_faults(|spec| {
             spec.arguments = vec![String::new(); count];
-            spec.arguments[0] = "x".repeat(bytes);
+            spec.arguments[0] = "x".repeat(bytes / 2);
+            spec.arguments[1] = "x".repeat(bytes - bytes / 2);
         })
     };
     check_limit("spec.arguments", arguments(1024, 1), arguments(1025, 1));
     check_limit(
         "spec.arguments",
-        arguments(1, 128 * 1024),
-        arguments(1, 128 * 1024 + 1),
+        arguments(2, 128 * 1024),
+        arguments(2, 128 * 1024 + 1),
+    );
+    let argument = |bytes: usize| spec_faults(|spec| spec.arguments = vec!["x".repeat(bytes)]);
+    check_limit(
+        "spec.arguments",
+        argument(128 * 1024 - 1),
+        argument(128 * 1024),
     );
     let settings =
         |count, bytes| spec_faults(|spec| spec.spark_conf = map(count, bytes, "spark.x"));
     check_limit("spec.spark_conf", settings(1024, 0), settings(1025, 0));
     check_limit(
         "spec.spark_conf",
-        settings(2, 256 * 1024),
-        settings(2, 256 * 1024 + 1),
+        settings(4, 256 * 1024),
+        settings(4, 256 * 1024 + 1),
     );
     check_limit(
         "spec.spark_conf",
-        settings(2, 256 * 1024),
-        settings(2, 2 * 1024 * 1024),
+        settings(4, 256 * 1024),
+        settings(20, 2 * 1024 * 1024),
+    );
+    let setting = |bytes: usize| {
+        let value = "x".repeat(bytes - "spark.x=".len());
+        spec_faults(|spec| spec.spark_conf = [("spark.x".to_owned(), value)].into())
+    };
+    check_limit(
+        "spec.spark_conf[\"spark.x\"]",
+        setting(128 * 1024 - 1),
+        setting(128 * 1024),
     );
     let variables = |count, bytes| spec_faults(|spec| spec.environment = map(count, bytes, "V"));
     check_limit("spec.environment", variables(256, 0), variables(257, 0));

@@ -3,7 +3,7 @@
 use moka_proto::submission::v1::{ApplicationSpec, ApplicationType};
 use moka_rpc::Violations;
 
-use super::text::{at_most, bytes_in_all, url, word};
+use super::text::{ONE_ARGUMENT_BYTES, at_most, bytes_in_all, url, word};
 use crate::domain::spec::Language;
 
 const MAIN_CLASS_BYTES: usize = 1024;
@@ -94,6 +94,10 @@ fn check_arguments(violations: &mut Violations, arguments: &[String]) {
     const FIELD: &str = "spec.arguments";
     at_most(violations, FIELD, arguments.len(), MOST_ARGUMENTS);
     bytes_in_all(violations, FIELD, arguments, ARGUMENTS_BYTES);
+    if arguments.iter().any(|one| one.len() > ONE_ARGUMENT_BYTES) {
+        let rule = format!("must be at most {ONE_ARGUMENT_BYTES} bytes each");
+        violations.add(FIELD, rule);
+    }
     if arguments.iter().any(|argument| argument.contains('\0')) {
         violations.add(FIELD, "must not have NUL characters");
     }

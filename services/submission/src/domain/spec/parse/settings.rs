@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use moka_proto::submission::v1::{ApplicationSpec, SecretVariable as WireSecretVariable};
 use moka_rpc::Violations;
 
-use super::text::{at_most, dns_name, entry, is_identifier, map_size};
+use super::text::{ONE_ARGUMENT_BYTES, at_most, dns_name, entry, is_identifier, map_size};
 use crate::domain::{platform_settings, spec::SecretVariable};
 
 const MOST_SETTINGS: usize = 1024;
@@ -32,6 +32,10 @@ pub(in crate::domain) fn settings(
             );
         } else if value.contains('\0') {
             violations.add(entry(field, key), "must not have NUL characters");
+        } else if key.len() + "=".len() + value.len() > ONE_ARGUMENT_BYTES {
+            // Each is an argument of spark-submit.
+            let rule = format!("must be at most {ONE_ARGUMENT_BYTES} bytes with '=' between");
+            violations.add(entry(field, key), rule);
         }
     }
 }

@@ -6,6 +6,8 @@ use moka_rpc::Violations;
 
 /// Longest URL, and longest path.
 pub(super) const URL_BYTES: usize = 1024;
+/// Linux starts no program with a longer argument: 128 KiB with the byte that ends it.
+pub(super) const ONE_ARGUMENT_BYTES: usize = 128 * 1024 - 1;
 /// Longest name of a Kubernetes object.
 const DNS_NAME_BYTES: usize = 253;
 
