@@ -98,7 +98,7 @@ pub fn run() -> anyhow::Result<()> {
 /// Every Rust file that people write.
 fn rust_sources() -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for folder in ["libs", "services", "tests", "xtask"] {
+    for folder in ["clients", "libs", "services", "tests", "xtask"] {
         for path in workspace::files(folder, ".rs")? {
             if !path
                 .components()

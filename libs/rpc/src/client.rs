@@ -28,6 +28,51 @@ pub struct ClientOptions {
     pub keepalive_timeout: Duration,
     /// Who calls, such as `moka-submission/0.1.0`.
     pub user_agent: String,
+    /// Certificates for `https://` addresses.
+    pub tls: Tls,
+}
+
+/// Certificates for `https://` addresses. The default trusts what this machine trusts and shows
+/// none of its own.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM of the authority that the server's certificate must come from; `None` for those that
+    /// this machine trusts.
+    pub authority_pem: Option<String>,
+    /// PEM of the certificate to show and of its key.
+    pub identity_pem: Option<(String, String)>,
+    /// Name that the server's certificate must have, when it is not that of the address.
+    pub server_name: Option<String>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls")
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    fn config(&self) -> transport::ClientTlsConfig {
+        let Self {
+            authority_pem,
+            identity_pem,
+            server_name,
+        } = self;
+        let mut config = transport::ClientTlsConfig::new();
+        config = match authority_pem {
+            Some(pem) => config.ca_certificate(transport::Certificate::from_pem(pem)),
+            None => config.with_native_roots(),
+        };
+        if let Some((certificate, key)) = identity_pem {
+            config = config.identity(transport::Identity::from_pem(certificate, key));
+        }
+        if let Some(name) = server_name {
+            config = config.domain_name(name);
+        }
+        config
+    }
 }
 
 impl Default for ClientOptions {
@@ -38,6 +83,7 @@ impl Default for ClientOptions {
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(10),
             user_agent: "moka".to_owned(),
+            tls: Tls::default(),
         }
     }
 }
@@ -53,12 +99,15 @@ pub enum ConnectError {
         /// What is wrong with it.
         source: transport::Error,
     },
-    /// Only plain HTTP/2 is spoken so far.
-    #[error("{url} must be of the form http://host:port")]
+    /// Neither `http` nor `https`.
+    #[error("{url} must be of the form http://host:port or https://host:port")]
     Scheme {
         /// What was given.
         url: String,
     },
+    /// A certificate cannot be used.
+    #[error("the certificates cannot be used")]
+    Certificates(#[source] transport::Error),
     /// The user agent has characters that a header cannot have.
     #[error("the user agent is no header value")]
     UserAgent(#[source] transport::Error),
@@ -75,11 +124,17 @@ pub fn connect(url: &str, options: &ClientOptions) -> Result<Channel, ConnectErr
             url: url.to_owned(),
             source,
         })?;
-    if endpoint.uri().scheme() != Some(&Scheme::HTTP) {
-        return Err(ConnectError::Scheme {
-            url: url.to_owned(),
-        });
-    }
+    let endpoint = match endpoint.uri().scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => endpoint,
+        Some(scheme) if *scheme == Scheme::HTTPS => endpoint
+            .tls_config(options.tls.config())
+            .map_err(ConnectError::Certificates)?,
+        _ => {
+            return Err(ConnectError::Scheme {
+                url: url.to_owned(),
+            });
+        }
+    };
     Ok(Channel::new(
         configure(endpoint, options)?.connect_lazy(),
         options,

@@ -2,110 +2,59 @@
 
 use std::time::Duration;
 
-use moka_core::PublicError;
-use moka_proto::submission::v1::{
-    Application, WatchApplicationsRequest, submission_service_client::SubmissionServiceClient,
-    watch_applications_response::Step,
-};
-use moka_rpc::{Channel, client::without_deadline, error_of, timestamp};
-use tokio::time::timeout;
-use tonic::Streaming;
+use moka_client::{Client, Options, Patience, Watch, WatchItem};
+use moka_proto::submission::v1::{Application, WatchApplicationsRequest};
+use moka_rpc::{Channel, timestamp};
 
 use crate::store::{AttemptKey, SeenAttempt};
 
-/// How long the answer to a watch may take to begin.
-const OPEN_DEADLINE: Duration = Duration::from_secs(15);
-/// How long a watch may be silent: submission sends a sign of life far more often.
-const SILENCE_DEADLINE: Duration = Duration::from_mins(2);
+/// Nobody waits for an answer here.
+const PATIENCE: Patience = Patience {
+    total: Duration::from_mins(1),
+    first_pause: Duration::from_millis(500),
+    longest_pause: Duration::from_secs(30),
+};
 
 /// A client of submission. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    client: SubmissionServiceClient<Channel>,
-}
-
-/// A running watch.
-#[derive(Debug)]
-pub struct Watch {
-    stream: Streaming<moka_proto::submission::v1::WatchApplicationsResponse>,
-}
-
-/// One answer of a watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchStep {
-    /// Attempts that it tells of.
-    pub attempts: Vec<SeenAttempt>,
-    /// Where to go on after it; `None` inside a snapshot.
-    pub cursor: Option<String>,
-}
-
-/// Why a watch ended.
-#[derive(Debug, thiserror::Error)]
-pub enum WatchError {
-    /// Submission says why.
-    #[error("submission ended the watch: {0}")]
-    Refused(PublicError),
-    /// Nothing came for too long.
-    #[error("submission has been silent for {} s", .0.as_secs())]
-    Silent(Duration),
-    /// The server ended the stream.
-    #[error("submission closed the watch")]
-    Closed,
+    client: Client,
 }
 
 impl Submission {
     /// A client on a channel.
     pub fn new(channel: Channel) -> Self {
+        let options = Options {
+            patience: PATIENCE,
+            ..Options::default()
+        };
         Self {
-            client: SubmissionServiceClient::new(channel),
+            client: Client::new(channel, options),
         }
     }
 
     /// Begins to watch: from `cursor`, or with a snapshot.
-    ///
-    /// # Errors
-    /// When submission does not answer or refuses the cursor.
-    pub async fn watch(&self, cursor: Option<String>) -> Result<Watch, WatchError> {
-        let request = WatchApplicationsRequest {
+    pub fn watch(&self, cursor: Option<String>) -> Watch {
+        self.client.watch(WatchApplicationsRequest {
             cursor: cursor.unwrap_or_default(),
             ..WatchApplicationsRequest::default()
-        };
-        let mut client = self.client.clone();
-        let answer = timeout(
-            OPEN_DEADLINE,
-            client.watch_applications(without_deadline(request)),
-        );
-        match answer.await {
-            Ok(Ok(answer)) => Ok(Watch {
-                stream: answer.into_inner(),
-            }),
-            Ok(Err(status)) => Err(WatchError::Refused(error_of(&status))),
-            Err(_elapsed) => Err(WatchError::Silent(OPEN_DEADLINE)),
-        }
+        })
     }
 }
 
-impl Watch {
-    /// The next answer.
-    ///
-    /// # Errors
-    /// When the watch is over.
-    pub async fn next(&mut self) -> Result<WatchStep, WatchError> {
-        let answer = match timeout(SILENCE_DEADLINE, self.stream.message()).await {
-            Ok(Ok(Some(answer))) => answer,
-            Ok(Ok(None)) => return Err(WatchError::Closed),
-            Ok(Err(status)) => return Err(WatchError::Refused(error_of(&status))),
-            Err(_elapsed) => return Err(WatchError::Silent(SILENCE_DEADLINE)),
-        };
-        let application = match answer.step {
-            Some(Step::Snapshot(application)) => Some(application),
-            Some(Step::Change(change)) => change.application,
-            Some(Step::SnapshotEnd(_) | Step::Heartbeat(_)) | None => None,
-        };
-        Ok(WatchStep {
-            attempts: application.as_ref().map(attempts).unwrap_or_default(),
-            cursor: Some(answer.cursor).filter(|cursor| !cursor.is_empty()),
-        })
+/// The attempts that a step tells of.
+pub fn attempts_of(item: &WatchItem) -> Vec<SeenAttempt> {
+    match item {
+        WatchItem::Snapshot(application) => attempts(application),
+        WatchItem::Change(change) => change
+            .application
+            .as_ref()
+            .map(attempts)
+            .unwrap_or_default(),
+        WatchItem::SnapshotBegin
+        | WatchItem::SnapshotEnd
+        | WatchItem::Heartbeat
+        | WatchItem::Interrupted(_) => Vec::new(),
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use moka_core::ErrorReason;
+use moka_client::{WatchItem, WatchStep};
+use moka_core::PublicError;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::{Submission, Watch, WatchError},
+    client::{Submission, attempts_of},
     metrics::Metrics,
     store::Store,
 };
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// After a failure of the catalogue, or a refusal.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Watches submission for ever and writes down what it tells. The cursor is written in the same
 /// transaction as the attempts that it stands for, so a restart goes on without a gap; what is told
@@ -30,8 +31,8 @@ pub struct Follower {
 /// Why following stopped for a moment.
 #[derive(Debug, thiserror::Error)]
 enum Interruption {
-    #[error(transparent)]
-    Watch(#[from] WatchError),
+    #[error("submission refuses the watch: {0}")]
+    Refused(#[from] PublicError),
     #[error("the catalogue failed: {0}")]
     Store(#[from] moka_db::Error),
 }
@@ -39,68 +40,53 @@ enum Interruption {
 impl Follower {
     /// Works until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let mut pause = FIRST_PAUSE;
         loop {
-            let mut has_begun = false;
             let interruption = tokio::select! {
-                interruption = self.follow(&mut has_begun) => interruption,
+                interruption = self.follow() => interruption,
                 () = stop.cancelled() => return,
             };
             self.metrics.watch_interruptions.inc();
-            tracing::warn!(error = %interruption, "the watch of submission broke, it is begun again");
-            pause = if has_begun {
-                FIRST_PAUSE
-            } else {
-                (pause * 2).min(LONGEST_PAUSE)
-            };
+            tracing::warn!(error = %interruption, "the watch of submission is begun again");
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(PAUSE) => {}
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    async fn follow(&self, has_begun: &mut bool) -> Interruption {
-        match self.try_follow(has_begun).await {
+    async fn follow(&self) -> Interruption {
+        match self.try_follow().await {
             Ok(never) => match never {},
-            Err(interruption) => {
-                if is_lost_cursor(&interruption)
-                    && let Err(error) = self.store.record_attempts(&[], Some("")).await
-                {
-                    return error.into();
-                }
-                interruption
-            }
+            Err(interruption) => interruption,
         }
     }
 
-    async fn try_follow(
-        &self,
-        has_begun: &mut bool,
-    ) -> Result<std::convert::Infallible, Interruption> {
+    async fn try_follow(&self) -> Result<std::convert::Infallible, Interruption> {
         let cursor = self.store.watch_cursor().await?;
-        let mut watch: Watch = self.submission.watch(cursor).await?;
+        let mut watch = self.submission.watch(cursor);
         loop {
-            let step = watch.next().await?;
-            *has_begun = true;
-            if !step.attempts.is_empty() || step.cursor.is_some() {
-                self.store
-                    .record_attempts(&step.attempts, step.cursor.as_deref())
-                    .await?;
-            }
+            self.take(watch.next().await?).await?;
         }
     }
-}
 
-/// The cursor is of no use any more: the next watch begins with a snapshot.
-fn is_lost_cursor(interruption: &Interruption) -> bool {
-    match interruption {
-        Interruption::Watch(WatchError::Refused(error)) => {
-            matches!(
-                error.reason,
-                ErrorReason::CursorExpired | ErrorReason::InvalidCursor
-            )
+    async fn take(&self, step: WatchStep) -> Result<(), Interruption> {
+        let WatchStep { item, cursor } = step;
+        match item {
+            // Until the snapshot has ended, a restart needs a snapshot too.
+            WatchItem::SnapshotBegin => self.store.record_attempts(&[], Some("")).await?,
+            WatchItem::Interrupted(error) => {
+                self.metrics.watch_interruptions.inc();
+                tracing::warn!(reason = error.reason.as_str(), %error, "the watch of submission broke");
+            }
+            item => {
+                let attempts = attempts_of(&item);
+                if !attempts.is_empty() || cursor.is_some() {
+                    self.store
+                        .record_attempts(&attempts, cursor.as_deref())
+                        .await?;
+                }
+            }
         }
-        _ => false,
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ const BOUNDARIES: &[Boundary] = &[
     Boundary {
         library: "tonic::",
         homes: &[
+            "clients/",
             "libs/rpc/",
             "libs/proto/",
             "libs/process/",

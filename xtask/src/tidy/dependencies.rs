@@ -1,14 +1,16 @@
-//! Which crate of the workspace may depend on which: services meet in `proto`, libraries lean on
-//! `core`, nothing leans on tests.
+//! Which crate of the workspace may depend on which: services meet in `proto` and in the client that
+//! everybody else uses too, libraries lean on `core`, nothing leans on tests.
 
 use super::{Finding, Source};
 use crate::workspace;
 
-const LIBRARIES: &[&str] = &["core", "db", "kube", "objects", "process", "proto", "rpc"];
+const LIBRARIES: &[&str] = &[
+    "client", "core", "db", "kube", "objects", "process", "proto", "rpc",
+];
 
 pub(super) fn check() -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for folder in ["libs", "services"] {
+    for folder in ["clients", "libs", "services"] {
         for path in workspace::files(folder, "Cargo.toml")? {
             findings.extend(check_manifest(&Source::read(path)?));
         }
@@ -37,6 +39,7 @@ fn check_manifest(manifest: &Source) -> Vec<Finding> {
 
 fn allowed(kind: &str, name: &str, dependency: &str) -> bool {
     match (kind, name) {
+        ("clients", _) => matches!(dependency, "core" | "proto" | "rpc"),
         ("libs", "core" | "proto") => false,
         ("libs", "rpc") => matches!(dependency, "core" | "proto"),
         ("libs", _) => dependency == "core",
@@ -56,5 +59,8 @@ mod tests {
         assert!(!allowed("libs", "core", "proto"));
         assert!(!allowed("libs", "kube", "db"));
         assert!(allowed("libs", "rpc", "proto"));
+        assert!(allowed("services", "log-broker", "client"));
+        assert!(!allowed("libs", "rpc", "client"));
+        assert!(!allowed("clients", "rust", "db"));
     }
 }

@@ -96,7 +96,7 @@ async fn service_gets_ready_without_submission_and_ends_clean() {
 async fn unusable_configuration_has_its_exit_code() {
     for arguments in [
         ["--listen", "0.0.0.0:0"],
-        ["--submission-url", "https://a"],
+        ["--submission-url", "ftp://a"],
         ["--objects-url", "ftp://a"],
     ] {
         let mut command = broker();
