@@ -307,7 +307,7 @@ async fn nobody_listening_is_an_unavailable_peer() {
 }
 
 #[tokio::test]
-async fn only_plain_http_urls_are_taken() {
+async fn only_urls_of_http_are_taken() {
     for url in ["ftp://127.0.0.1:1", "127.0.0.1:1", ""] {
         assert!(
             client::connect(url, &ClientOptions::default()).is_err(),
