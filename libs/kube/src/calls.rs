@@ -90,14 +90,56 @@ pub async fn delete<K>(api: &Api<K>, object: &K) -> Result<(), Error>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Sync,
 {
+    delete_with(api, object, DeleteParams::background()).await
+}
+
+/// [`delete`] that gives the processes of a pod no time to end, even if they were given some before.
+///
+/// # Errors
+/// When the server refuses or does not answer.
+pub async fn delete_at_once<K>(api: &Api<K>, object: &K) -> Result<(), Error>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Sync,
+{
+    let parameters = DeleteParams::background().grace_period(0);
+    delete_with(api, object, parameters).await
+}
+
+/// [`delete`] of an object of which only name and uid are known.
+///
+/// # Errors
+/// When the server refuses or does not answer.
+pub async fn delete_uid<K>(api: &Api<K>, name: &str, uid: &str) -> Result<(), Error>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    delete_named(api, name, Some(uid.to_owned()), DeleteParams::background()).await
+}
+
+async fn delete_with<K>(api: &Api<K>, object: &K, parameters: DeleteParams) -> Result<(), Error>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Sync,
+{
     let Some(name) = object.meta().name.as_deref() else {
         return Ok(());
     };
+    delete_named(api, name, object.meta().uid.clone(), parameters).await
+}
+
+async fn delete_named<K>(
+    api: &Api<K>,
+    name: &str,
+    uid: Option<String>,
+    parameters: DeleteParams,
+) -> Result<(), Error>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
     let preconditions = Preconditions {
-        uid: object.meta().uid.clone(),
+        uid,
         ..Preconditions::default()
     };
-    let parameters = DeleteParams::background().preconditions(preconditions);
+    let parameters = parameters.preconditions(preconditions);
     match api.delete(name, &parameters).await.map_err(Error::from) {
         Ok(_) | Err(Error::NotFound(_) | Error::Conflict(_)) => Ok(()),
         Err(error) => Err(error),

@@ -15,4 +15,4 @@ mod watch;
 pub use error::Error;
 /// The built-in kinds, of the Kubernetes version that all services are built for.
 pub use k8s_openapi;
-pub use watch::{WatchEvent, WatchOptions, watch};
+pub use watch::{WatchEvent, WatchOptions, watch, watch_parts};

@@ -70,10 +70,26 @@ pub fn watch<K>(api: Api<K>, options: WatchOptions) -> impl Stream<Item = WatchE
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
+    watch_parts(api, options, Some)
+}
+
+/// Like [`watch()`], but keeps only what `part` takes of each object, so that a list of many large
+/// objects is never in memory as a whole. Objects of which it takes nothing are as if there were
+/// none.
+pub fn watch_parts<K, T>(
+    api: Api<K>,
+    options: WatchOptions,
+    part: impl Fn(K) -> Option<T> + Send + 'static,
+) -> impl Stream<Item = WatchEvent<T>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    T: Send + 'static,
+{
     let watch = Watch {
         events: open(&api, &options),
         api,
         options,
+        part,
         listed: None,
         relist_at: None,
     };
@@ -85,20 +101,22 @@ where
 
 type Events<K> = Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>> + Send>>;
 
-struct Watch<K: Resource> {
+struct Watch<K: Resource, T, F> {
     api: Api<K>,
     options: WatchOptions,
     events: Events<K>,
+    part: F,
     /// The objects of a list that is not complete yet.
-    listed: Option<Vec<K>>,
+    listed: Option<Vec<T>>,
     relist_at: Option<Instant>,
 }
 
-impl<K> Watch<K>
+impl<K, T, F> Watch<K, T, F>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    F: Fn(K) -> Option<T>,
 {
-    async fn next(&mut self) -> WatchEvent<K> {
+    async fn next(&mut self) -> WatchEvent<T> {
         loop {
             let event = match self.relist_at {
                 Some(at) => tokio::time::timeout_at(at, self.events.next()).await,
@@ -117,14 +135,15 @@ where
         }
     }
 
-    fn take(&mut self, event: watcher::Result<Event<K>>) -> Option<WatchEvent<K>> {
+    fn take(&mut self, event: watcher::Result<Event<K>>) -> Option<WatchEvent<T>> {
         match event {
             Ok(Event::Init) => {
                 self.listed = Some(Vec::new());
                 None
             }
             Ok(Event::InitApply(object)) => {
-                self.listed.get_or_insert_default().push(object);
+                let part = (self.part)(object);
+                self.listed.get_or_insert_default().extend(part);
                 None
             }
             Ok(Event::InitDone) => {
@@ -134,8 +153,8 @@ where
                     .map(|interval| Instant::now() + interval);
                 Some(WatchEvent::Snapshot(self.listed.take().unwrap_or_default()))
             }
-            Ok(Event::Apply(object)) => Some(WatchEvent::Applied(object)),
-            Ok(Event::Delete(object)) => Some(WatchEvent::Deleted(object)),
+            Ok(Event::Apply(object)) => (self.part)(object).map(WatchEvent::Applied),
+            Ok(Event::Delete(object)) => (self.part)(object).map(WatchEvent::Deleted),
             Err(error) => Some(WatchEvent::Interrupted(interruption(error))),
         }
     }

@@ -8,7 +8,7 @@ use moka_core::AttemptName;
 
 use crate::domain::{
     application::{Application, Attempt},
-    observation::{Observation, Owner},
+    observation::{DriverView, ExecutorView, ObjectView, Observation, Owner},
 };
 
 /// One cluster and the back end that runs applications in it. Every call may be repeated.
@@ -26,8 +26,11 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
     /// The end of the driver's log; empty when there is none to be had.
     async fn driver_log(&self, target: &Target) -> Result<String>;
 
+    /// What there is of the attempt's executors, which may be nothing although there were some.
+    async fn executors(&self, target: &Target) -> Result<Vec<ExecutorView>>;
+
     /// Asks for the end of the object and the driver; finalizers keep both readable.
-    async fn stop(&self, target: &Target) -> Result<()>;
+    async fn stop(&self, target: &Target, grace: Grace) -> Result<()>;
 
     /// Removes our finalizers from the object and the driver. Returns how many.
     async fn release(&self, target: &Target) -> Result<u64>;
@@ -38,7 +41,14 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
     /// Asks whether the API server answers, at little cost.
     async fn probe(&self) -> Result<()>;
 
-    /// Names the attempts of which something changed, for as long as it is polled.
+    /// Everything beside objects and pods that drivers left in the cluster: it bears an attempt's
+    /// name, and what it belonged to is gone.
+    async fn leftovers(&self) -> Result<Vec<Leftover>>;
+
+    /// Deletes this very leftover. That it is gone already is fine.
+    async fn remove_leftover(&self, leftover: &Leftover) -> Result<()>;
+
+    /// Tells what there is of every attempt and what changes of it, for as long as it is polled.
     fn sightings(&self) -> BoxStream<'static, Sighting>;
 }
 
@@ -95,13 +105,48 @@ pub enum Fence {
     Stranger,
 }
 
-/// Something that a watch saw.
+/// How much time a driver that is stopped has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grace {
+    /// As its pod says.
+    Own,
+    /// None, even if it was given some before.
+    None,
+}
+
+/// Something that a driver left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// Whose it was.
+    pub attempt: AttemptName,
+    /// What it is.
+    pub kind: LeftoverKind,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// What drivers leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftoverKind {
+    /// A service, through which executors found the driver.
+    Service,
+    /// A config map with settings.
+    ConfigMap,
+}
+
+/// Something that a watch saw, without the texts in it: those are read when they are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sighting {
-    /// Something of this attempt is new, changed or gone.
-    Attempt(AttemptName),
-    /// Everything was listed anew: what is not named right after may be gone.
-    Relisted,
+    /// All objects there are now: what was known and is not among them is gone.
+    Objects(Vec<(AttemptName, ObjectView)>),
+    /// All drivers there are now.
+    Drivers(Vec<(AttemptName, DriverView)>),
+    /// An attempt's object is new or changed, or gone.
+    Object(AttemptName, Option<ObjectView>),
+    /// An attempt's driver is new or changed, or gone.
+    Driver(AttemptName, Option<DriverView>),
     /// The watch was interrupted; it goes on by itself.
     Interrupted {
         /// Why.

@@ -1,17 +1,20 @@
 //! Applications run by the Spark Operator.
 
+mod leftovers;
+mod sightings;
+
 use std::{future::Future, pin::pin, time::Duration};
 
 use async_trait::async_trait;
-use futures::{
-    StreamExt as _,
-    stream::{self, BoxStream},
+use futures::stream::BoxStream;
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ListParams, LogParams},
+    core::DynamicObject,
 };
-use kube::{Api, Client, ResourceExt as _, api::LogParams, core::DynamicObject};
 use moka_core::{AttemptName, labels};
 use moka_kube::{
-    WatchEvent, WatchOptions, calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod,
-    spark, watch,
+    calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod, spark,
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -21,14 +24,18 @@ use crate::{
     domain::{
         application::{Application, Attempt},
         manifest::{self, ManifestSettings},
-        observation::{DriverView, ObjectView, Observation, Owner},
+        observation::{DriverView, ExecutorView, ObjectView, Observation, Owner},
     },
-    launcher::{Created, Error, Fence, Launcher, Result, Sighting, Target},
+    launcher::{Created, Error, Fence, Grace, Launcher, Leftover, Result, Sighting, Target},
 };
 
 /// Longest wait for one call. A create that takes longer is repeated, and adopts.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const LOG_TAIL_LINES: i64 = 200;
+/// A log is worth less time: the kubelet that has it may be gone.
+const LOG_TIMEOUT: Duration = Duration::from_secs(3);
+/// Executors to look at for the reason of a failure.
+const EXECUTORS_LIMIT: u32 = 500;
 
 /// A cluster whose Spark Operator runs our applications.
 #[derive(Clone)]
@@ -182,10 +189,31 @@ impl Launcher for SparkOperator {
                 |error: std::io::Error| moka_kube::Error::Unavailable(error.to_string());
             log_tail::read(log).await.map_err(unreadable)
         };
-        within(read).await
+        let answer = timeout(LOG_TIMEOUT, within(read)).await;
+        answer.map_err(|_elapsed| Error::Unavailable("no log in time".to_owned()))?
     }
 
-    async fn stop(&self, target: &Target) -> Result<()> {
+    async fn executors(&self, target: &Target) -> Result<Vec<ExecutorView>> {
+        let AttemptName {
+            application_id,
+            number,
+        } = target.name;
+        let (id, attempt) = (labels::APPLICATION_ID, labels::ATTEMPT);
+        let selector = format!("spark-role=executor,{id}={application_id},{attempt}={number}");
+        let parameters = ListParams::default()
+            .labels(&selector)
+            .limit(EXECUTORS_LIMIT);
+        let api = self.pods(&target.namespace);
+        let list = async { api.list(&parameters).await.map_err(moka_kube::Error::from) };
+        let pods = within(list).await?;
+        Ok(pods
+            .items
+            .iter()
+            .map(|pod| ExecutorView::read(&document(pod)))
+            .collect())
+    }
+
+    async fn stop(&self, target: &Target, grace: Grace) -> Result<()> {
         if let Some(object) = self.object(target).await?
             && view(&object, target.name).owner == Owner::Attempt
             && !spark::is_deleting(&object)
@@ -196,10 +224,17 @@ impl Launcher for SparkOperator {
         // The operator deletes the driver with the object, but it may be away or have forgotten it.
         if let Some(pod) = self.driver(target).await?
             && is_of(&pod, target.name)
-            && pod.metadata.deletion_timestamp.is_none()
         {
             let api = self.pods(&target.namespace);
-            within(calls::delete(&api, &pod)).await?;
+            let is_told = pod.metadata.deletion_timestamp.is_some();
+            let has_grace = pod.metadata.deletion_grace_period_seconds != Some(0);
+            match grace {
+                Grace::Own if !is_told => within(calls::delete(&api, &pod)).await?,
+                Grace::None if !is_told || has_grace => {
+                    within(calls::delete_at_once(&api, &pod)).await?;
+                }
+                Grace::Own | Grace::None => {}
+            }
         }
         Ok(())
     }
@@ -243,44 +278,21 @@ impl Launcher for SparkOperator {
         within(version).await.map(|_| ())
     }
 
-    fn sightings(&self) -> BoxStream<'static, Sighting> {
-        let options = |labels: String| WatchOptions {
-            relist_interval: Some(self.relist_interval),
-            ..WatchOptions::labels(labels)
-        };
-        let objects = watch(
-            self.objects(&self.namespace),
-            options(labels::APPLICATION_ID.to_owned()),
-        );
-        let drivers = watch(
-            self.pods(&self.namespace),
-            options(format!("{},spark-role=driver", labels::APPLICATION_ID)),
-        );
-        let objects =
-            objects.flat_map(|event| sightings(event, |object| object.name_any().parse().ok()));
-        let drivers = drivers
-            .flat_map(|event| sightings(event, |pod: &Pod| AttemptName::of_pod(&pod.name_any())));
-        stream::select(objects, drivers).boxed()
+    async fn leftovers(&self) -> Result<Vec<Leftover>> {
+        leftovers::list(&self.client, &self.namespace).await
     }
-}
 
-fn sightings<K>(
-    event: WatchEvent<K>,
-    name: impl Fn(&K) -> Option<AttemptName>,
-) -> stream::Iter<std::vec::IntoIter<Sighting>> {
-    let all: Vec<_> = match event {
-        WatchEvent::Snapshot(all) => {
-            let named = all.iter().filter_map(name).map(Sighting::Attempt);
-            std::iter::once(Sighting::Relisted).chain(named).collect()
-        }
-        WatchEvent::Applied(one) | WatchEvent::Deleted(one) => {
-            name(&one).map(Sighting::Attempt).into_iter().collect()
-        }
-        WatchEvent::Interrupted(error) => vec![Sighting::Interrupted {
-            reason: error.to_string(),
-        }],
-    };
-    stream::iter(all)
+    async fn remove_leftover(&self, leftover: &Leftover) -> Result<()> {
+        leftovers::remove(&self.client, &self.namespace, leftover).await
+    }
+
+    fn sightings(&self) -> BoxStream<'static, Sighting> {
+        sightings::sightings(
+            self.objects(&self.namespace),
+            self.pods(&self.namespace),
+            self.relist_interval,
+        )
+    }
 }
 
 fn view(object: &DynamicObject, name: AttemptName) -> ObjectView {

@@ -62,6 +62,13 @@ impl Application {
         launched.unwrap_or(self.submission.spec.deadlines)
     }
 
+    /// The current attempt, if it has this number and has not ended.
+    pub fn live_attempt(&self, number: u32) -> Option<&Attempt> {
+        self.attempt()
+            .filter(|attempt| attempt.number == number && attempt.exit.is_none())
+            .filter(|_| !self.state.is_final())
+    }
+
     /// An attempt by its number.
     pub fn attempt_numbered(&self, number: u32) -> Option<&Attempt> {
         self.attempts

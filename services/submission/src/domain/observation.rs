@@ -13,6 +13,30 @@ pub struct Observation {
     pub driver: Option<DriverView>,
 }
 
+/// An executor's pod, as far as we look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutorView {
+    /// The pod's name.
+    pub pod: String,
+    /// How its container ended, when it has.
+    pub container: Container,
+}
+
+impl ExecutorView {
+    /// Reads an executor's pod.
+    pub fn read(document: &Value) -> Self {
+        Self {
+            pod: text(document, "/metadata/name"),
+            container: container(document, labels::EXECUTOR_CONTAINER),
+        }
+    }
+
+    /// Whether the kernel ended it for its memory.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(&self.container, Container::Terminated { reason, .. } if reason == "OOMKilled")
+    }
+}
+
 /// Whose object has an attempt's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
@@ -58,6 +82,19 @@ impl ObjectView {
             error_message: text(document, "/status/applicationState/errorMessage"),
             spark_application_id: some_text(document, "/status/sparkApplicationId"),
         }
+    }
+
+    /// Without its texts, as it is kept for every live attempt.
+    pub fn without_texts(self) -> Self {
+        Self {
+            error_message: String::new(),
+            ..self
+        }
+    }
+
+    /// Whether the operator has not looked at it yet.
+    pub fn is_unseen(&self) -> bool {
+        self.owner == Owner::Attempt && self.state.is_empty() && self.delete_time.is_none()
     }
 
     /// Whether the operator will do nothing more with it.
@@ -120,6 +157,8 @@ pub enum Container {
         message: String,
         /// Since when it ran.
         start_time: Option<Timestamp>,
+        /// Until when it ran.
+        end_time: Option<Timestamp>,
     },
 }
 
@@ -137,8 +176,20 @@ impl DriverView {
             message: text(document, "/status/message"),
             disruption: disruption(document),
             spark_application_id: some_text(document, "/metadata/labels/spark-app-selector"),
-            container: container(document),
+            container: container(document, labels::DRIVER_CONTAINER),
         }
+    }
+
+    /// Without its texts, as it is kept for every live attempt.
+    pub fn without_texts(mut self) -> Self {
+        self.message = String::new();
+        match &mut self.container {
+            Container::Waiting { message, .. } | Container::Terminated { message, .. } => {
+                *message = String::new();
+            }
+            Container::Unknown | Container::Running { .. } => {}
+        }
+        self
     }
 
     /// Whether nothing of it runs, and nothing can start any more. A pod that is being deleted
@@ -156,6 +207,14 @@ impl DriverView {
                 start_time
             }
             Container::Unknown | Container::Waiting { .. } => None,
+        }
+    }
+
+    /// When the container last changed, by the clock of its node.
+    pub fn change_time(&self) -> Option<Timestamp> {
+        match self.container {
+            Container::Terminated { end_time, .. } => end_time,
+            _ => self.start_time(),
         }
     }
 }
@@ -189,13 +248,13 @@ fn disruption(document: &Value) -> Option<String> {
     Some(target["reason"].as_str().unwrap_or_default().to_owned())
 }
 
-fn container(document: &Value) -> Container {
+fn container(document: &Value, name: &str) -> Container {
     let statuses = document
         .pointer("/status/containerStatuses")
         .and_then(Value::as_array);
     let status = statuses.and_then(|all| {
         all.iter()
-            .find(|status| status["name"] == labels::DRIVER_CONTAINER)
+            .find(|status| status["name"] == name)
     });
     let Some(state) = status.and_then(|status| status.get("state")) else {
         return Container::Unknown;
@@ -209,6 +268,7 @@ fn container(document: &Value) -> Container {
             reason: text(ended, "/reason"),
             message: text(ended, "/message"),
             start_time: time(ended, "/startedAt"),
+            end_time: time(ended, "/finishedAt"),
         };
     }
     if let Some(running) = state.get("running") {

@@ -2,13 +2,14 @@
 
 mod exit;
 
-pub use exit::{Rejection, exit_of};
+pub use exit::{Evidence, Rejection, exit_of};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    application::{Attempt, Ending},
+    application::Ending,
     exit::ExitCategory,
     lifecycle::Happening,
+    noted::Noted,
     observation::{Container, DriverView, ObjectView, Observation, Owner},
 };
 
@@ -25,8 +26,8 @@ pub struct Patience {
 /// What an observation means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What to note of the attempt, in this order.
-    pub happenings: Vec<Happening>,
+    /// What is not noted of the attempt yet, in this order.
+    pub news: Vec<Happening>,
     /// What to do.
     pub verdict: Verdict,
 }
@@ -42,17 +43,17 @@ pub enum Verdict {
     Ended,
 }
 
-/// Judges an attempt that is not final.
+/// Judges an attempt that is live.
 pub fn judge(
-    attempt: &Attempt,
+    noted: &Noted,
     observation: &Observation,
     patience: Patience,
     now: Timestamp,
 ) -> Finding {
-    let mut happenings = Vec::new();
-    let object = own_object(attempt, observation);
-    if let Some(object) = object.filter(|_| attempt.uid.is_none()) {
-        happenings.push(Happening::Created {
+    let mut news = Vec::new();
+    let object = own_object(noted, observation);
+    if let Some(object) = object.filter(|_| noted.uid.is_none()) {
+        news.push(Happening::Created {
             uid: object.uid.clone(),
         });
     }
@@ -60,33 +61,31 @@ pub fn judge(
     let spark_application_id = driver
         .and_then(|driver| driver.spark_application_id.clone())
         .or_else(|| object.and_then(|object| object.spark_application_id.clone()));
-    if let Some(spark_application_id) = spark_application_id {
-        happenings.push(Happening::DriverSeen {
+    if let Some(spark_application_id) = spark_application_id.filter(|_| !noted.has_driver) {
+        news.push(Happening::DriverSeen {
             spark_application_id,
         });
     }
-    if let Some(start_time) = driver.and_then(DriverView::start_time) {
-        happenings.push(Happening::DriverStarted { start_time });
+    let start_time = driver.and_then(DriverView::start_time);
+    if let Some(start_time) = start_time.filter(|_| !noted.has_started) {
+        news.push(Happening::DriverStarted { start_time });
     }
     let (ending, mut verdict) = match driver {
         Some(driver) => with_driver(driver, object, patience, now),
-        None => without_driver(attempt, object, observation, patience, now),
+        None => without_driver(noted, object, observation, patience, now),
     };
-    if let Some(ending) = ending {
-        happenings.push(Happening::Ending(ending));
+    if let Some(ending) = ending.filter(|_| !noted.is_ending) {
+        news.push(Happening::Ending(ending));
     }
-    if attempt.ending.is_some() && verdict == Verdict::Wait {
+    if noted.is_ending && verdict == Verdict::Wait {
         verdict = Verdict::Stop;
     }
-    Finding {
-        happenings,
-        verdict,
-    }
+    Finding { news, verdict }
 }
 
 /// The object under the attempt's name, when it is this attempt's own.
-fn own_object<'a>(attempt: &Attempt, observation: &'a Observation) -> Option<&'a ObjectView> {
-    let same_uid = |uid: &str| attempt.uid.as_deref().is_none_or(|known| known == uid);
+fn own_object<'a>(noted: &Noted, observation: &'a Observation) -> Option<&'a ObjectView> {
+    let same_uid = |uid: &str| noted.uid.as_deref().is_none_or(|known| known == uid);
     let object = observation.object.as_ref()?;
     (object.owner == Owner::Attempt && same_uid(&object.uid)).then_some(object)
 }
@@ -119,7 +118,7 @@ fn with_driver(
 }
 
 fn without_driver(
-    attempt: &Attempt,
+    noted: &Noted,
     object: Option<&ObjectView>,
     observation: &Observation,
     patience: Patience,
@@ -131,12 +130,12 @@ fn without_driver(
             .as_ref()
             .is_some_and(|o| o.owner == Owner::Tombstone);
         // Without a uid the object may still be on its way, unless a tombstone keeps it out.
-        return if attempt.uid.is_some() {
+        return if noted.uid.is_some() {
             (
                 Some(deleted("the SparkApplication was deleted")),
                 Verdict::Ended,
             )
-        } else if fenced && attempt.ending.is_some() {
+        } else if fenced && noted.is_ending {
             (None, Verdict::Ended)
         } else {
             (None, Verdict::Wait)
@@ -144,6 +143,10 @@ fn without_driver(
     };
     match object.delete_time {
         None if object.is_terminal() => (None, Verdict::Ended),
+        // The operator may be away, and would launch the driver again if it never noted the first.
+        None if noted.has_driver || noted.has_started => {
+            (Some(deleted("the driver's pod is gone")), Verdict::Stop)
+        }
         None => (None, Verdict::Wait),
         Some(delete_time) => {
             let ending = Some(deleted("the SparkApplication was deleted"));

@@ -1,25 +1,23 @@
-//! One look at an attempt: what its cluster shows, what that means, and what follows.
+//! One look at an attempt in the cluster itself: what there is, what that means, and what follows.
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use moka_core::AttemptName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{ClusterWorkers, inbox::Receiver};
 use crate::{
     domain::{
-        application::{Application, Attempt},
-        exit::Exit,
+        application::Application,
         lifecycle::Happening,
+        noted::Noted,
         observation::{Container, Observation},
-        verdict::{Rejection, Verdict, exit_of, judge},
+        verdict::{Evidence, Rejection, Verdict, exit_of, judge},
     },
     launcher::{self, Target},
     store,
 };
-
-/// While something is being stopped.
-const STOPPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// When to look again, if nothing happens before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +26,17 @@ pub(super) enum Next {
     OnChange,
     /// After a while.
     After(Duration),
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) enum Examined {
+    /// Nothing follows for now.
+    Waits,
+    /// The object and the driver have to be stopped.
+    Stop(Target),
+    /// It is over, and that is written down.
+    Over,
 }
 
 /// Why a look failed.
@@ -63,66 +72,80 @@ impl ClusterWorkers {
     /// Looks at the current attempt of an application that is not final.
     pub(super) async fn examine(
         &self,
-        mut application: Application,
+        application: Application,
         actor: &'static str,
-    ) -> Result<Next, Error> {
-        let Some(attempt) = application.attempt().cloned() else {
-            return Ok(Next::OnChange);
+    ) -> Result<Examined, Error> {
+        let Some(attempt) = application.attempt() else {
+            return Ok(Examined::Over);
         };
-        let target = Target::of(&application, &attempt);
+        let (id, number) = (application.id, Some(attempt.number));
+        let journal = &self.workers.journal;
+        let target = Target::of(&application, attempt);
         let observation = self.launcher.observe(&target).await?;
         let patience = self.workers.pace.patience;
-        let finding = judge(&attempt, &observation, patience, self.workers.clock.now());
-        for happening in finding
-            .happenings
-            .iter()
-            .filter(|one| is_news(&attempt, one))
-        {
-            let journal = &self.workers.journal;
-            let recorded = journal
-                .record(application.id, Some(attempt.number), happening, actor)
-                .await?;
-            if let Some(recorded) = recorded {
-                application = recorded.application;
-            }
+        let now = self.workers.clock.now();
+        let finding = judge(&Noted::of(attempt), &observation, patience, now);
+        for happening in &finding.news {
+            journal.record(id, number, happening, actor).await?;
         }
         match finding.verdict {
-            Verdict::Wait => Ok(Next::OnChange),
-            Verdict::Stop => {
-                self.launcher.stop(&target).await?;
-                Ok(Next::After(STOPPING_PAUSE))
-            }
+            Verdict::Wait => Ok(Examined::Waits),
+            Verdict::Stop => Ok(Examined::Stop(target)),
             Verdict::Ended => {
-                let exit = self.exit(&target, &observation).await;
-                let ended = Happening::Ended(exit);
-                let journal = &self.workers.journal;
-                journal
-                    .record(application.id, Some(attempt.number), &ended, actor)
-                    .await?;
-                Ok(Next::OnChange)
+                let evidence = self.evidence(&target, &observation).await;
+                let ended = Happening::Ended(exit_of(&observation, &evidence));
+                journal.record(id, number, &ended, actor).await?;
+                self.tell_age(&observation);
+                Ok(Examined::Over)
             }
+        }
+    }
+
+    /// Counts how old a change of the driver was when it was written down, by the node's clock.
+    pub(super) fn tell_age(&self, observation: &Observation) {
+        let driver = observation.driver.as_ref();
+        if let Some(changed) = driver.and_then(|driver| driver.change_time()) {
+            let age = self.workers.clock.now().duration_since(changed);
+            let age = age.max(SignedDuration::ZERO).as_secs_f64();
+            self.workers.journal.metrics.status_written(age);
         }
     }
 
     /// Gathers what tells why an attempt ended. What cannot be read is left out: an outcome is
     /// more important than its explanation.
-    async fn exit(&self, target: &Target, observation: &Observation) -> Exit {
+    async fn evidence(&self, target: &Target, observation: &Observation) -> Evidence {
         let container = observation.driver.as_ref().map(|driver| &driver.container);
-        let log = match container {
-            Some(Container::Terminated { .. }) => match self.launcher.driver_log(target).await {
-                Ok(log) => log,
-                Err(error) => {
-                    tracing::info!(attempt.name = %target.name, %error, "no log of the driver");
-                    String::new()
-                }
+        match container {
+            Some(Container::Terminated { exit_code: 0, .. }) => Evidence {
+                log: self.log(target).await,
+                ..Evidence::default()
             },
-            _ => String::new(),
-        };
-        let rejection = match container {
-            Some(Container::Terminated { .. } | Container::Running { .. }) => None,
-            _ => self.rejection(target.name).await,
-        };
-        exit_of(observation, &log, rejection.as_ref())
+            Some(Container::Terminated { .. }) => Evidence {
+                log: self.log(target).await,
+                rejection: None,
+                executors: self
+                    .launcher
+                    .executors(target)
+                    .await
+                    .unwrap_or_else(|error| {
+                        tracing::info!(attempt.name = %target.name, %error, "no executors to ask");
+                        Vec::new()
+                    }),
+            },
+            Some(Container::Running { .. }) => Evidence::default(),
+            _ => Evidence {
+                rejection: self.rejection(target.name).await,
+                ..Evidence::default()
+            },
+        }
+    }
+
+    async fn log(&self, target: &Target) -> String {
+        let log = self.launcher.driver_log(target).await;
+        log.unwrap_or_else(|error| {
+            tracing::info!(attempt.name = %target.name, %error, "no log of the driver");
+            String::new()
+        })
     }
 
     async fn rejection(&self, name: AttemptName) -> Option<Rejection> {
@@ -133,16 +156,5 @@ impl ClusterWorkers {
                 None
             }
         }
-    }
-}
-
-/// Whether the attempt does not say so already, which saves a transaction for every look.
-fn is_news(attempt: &Attempt, happening: &Happening) -> bool {
-    match happening {
-        Happening::Created { .. } => attempt.uid.is_none(),
-        Happening::DriverSeen { .. } => attempt.spark_application_id.is_none(),
-        Happening::DriverStarted { .. } => attempt.start_time.is_none(),
-        Happening::Ending(_) => attempt.ending.is_none(),
-        _ => true,
     }
 }

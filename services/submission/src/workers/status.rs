@@ -1,6 +1,6 @@
-//! The status lane of a cluster: watches name attempts, and every one that is named is looked at.
+//! The status lane of a cluster: from what the watches see to what is written down.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use moka_core::AttemptName;
@@ -8,30 +8,41 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
-    examine::Next,
-    inbox::{Receiver, Sender},
+    examine::{Error, Examined, Next},
+    inbox::Receiver,
+    live_attempts::{Known, Record},
     pause,
 };
 use crate::{
-    domain::{application::Application, observation::Owner, state::ApplicationState},
+    domain::{
+        application::Application,
+        lifecycle::Happening,
+        noted::Noted,
+        observation::{Observation, Owner},
+        verdict::{Verdict, judge},
+    },
     launcher::{Sighting, Target},
     store::CleanUpStage,
 };
 
 const ACTOR: &str = "status";
 /// Looks at a time.
-const CONCURRENCY: usize = 16;
+const CONCURRENCY: usize = 32;
 /// After a look that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// Live attempts that are read at a time.
+const PAGE_LIMIT: u32 = 2000;
 
-/// Passes on what the watches see, while the lease is held.
-pub(super) async fn watch(mut lanes: ClusterWorkers, to_examine: Sender) {
+/// Keeps the memory up to date with what the watches see, while the lease is held.
+pub(super) async fn watch(mut lanes: ClusterWorkers) {
     let stop = lanes.workers.stop.clone();
+    let metrics = lanes.workers.journal.metrics.clone();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = lanes.lease.held() => {}
         }
+        lanes.memory.lock().begin();
         let mut sightings = lanes.launcher.sightings();
         loop {
             let sighting = tokio::select! {
@@ -39,123 +50,155 @@ pub(super) async fn watch(mut lanes: ClusterWorkers, to_examine: Sender) {
                 () = lanes.lease.lost() => break,
                 sighting = sightings.next() => sighting,
             };
-            match sighting {
-                Some(Sighting::Attempt(name)) => to_examine.send(name),
-                // What is gone without a trace is found by the reconciliation.
-                Some(Sighting::Relisted) => {}
-                Some(Sighting::Interrupted { reason }) => {
-                    lanes
-                        .workers
-                        .journal
-                        .metrics
-                        .watch_restarted(&lanes.cluster);
-                    tracing::warn!(cluster = lanes.cluster, reason, "watch interrupted");
-                }
-                None => break,
+            let Some(sighting) = sighting else { break };
+            if let Sighting::Interrupted { reason } = &sighting {
+                metrics.watch_restarted(&lanes.cluster);
+                tracing::warn!(cluster = lanes.cluster, reason, "watch interrupted");
             }
+            let now = lanes.workers.clock.now();
+            lanes.memory.lock().saw(sighting, now);
         }
+        lanes.memory.lock().clear();
     }
 }
 
-/// Names every live attempt from time to time, and right at the start: the truth is in the database
-/// and in the cluster, never in an event that may have been missed. Looks for cancels sooner.
-pub(super) async fn reconcile(mut lanes: ClusterWorkers, to_examine: Sender, to_cancel: Sender) {
+/// Compares the memory with the database from time to time, and right at the start: the truth is
+/// there and in the cluster, never in an event that may have been missed.
+pub(super) async fn reconcile(mut lanes: ClusterWorkers) {
     let workers = lanes.workers.clone();
-    let mut written = workers.store.written();
-    let mut everything_at = Instant::now();
     loop {
         tokio::select! {
             () = workers.stop.cancelled() => return,
             () = lanes.lease.held() => {}
         }
-        written.mark_unchanged();
-        let live = match workers.store.live_in(&lanes.cluster).await {
-            Ok(live) => live,
+        let wait = match list(&lanes).await {
+            Ok(live) => {
+                let now = workers.clock.now();
+                lanes.memory.lock().listed(&live, now);
+                workers.pace.reconcile
+            }
             Err(error) => {
-                tracing::warn!(%error, "live applications cannot be listed");
-                if pause(&workers.stop, STORE_PAUSE).await {
-                    continue;
-                }
-                return;
+                tracing::warn!(%error, "live attempts cannot be listed");
+                STORE_PAUSE
             }
         };
-        let everything = Instant::now() >= everything_at;
-        if everything {
-            everything_at = Instant::now() + workers.pace.reconcile;
-        }
-        for application in &live {
-            let Some(name) = application.attempt_name() else {
-                continue;
-            };
-            if application.state == ApplicationState::Cancelling {
-                to_cancel.send(name);
-            } else if everything {
-                to_examine.send(name);
-            }
-        }
         tokio::select! {
-            () = workers.stop.cancelled() => return,
-            () = tokio::time::sleep(RETRY_PAUSE) => {}
-            _ = written.changed() => {
-                // A burst of events makes one list.
-                if !pause(&workers.stop, Duration::from_millis(50)).await {
-                    return;
-                }
-            }
+            () = lanes.lease.lost() => {}
+            goes_on = pause(&workers.stop, wait) => if !goes_on { return },
+        }
+    }
+}
+
+async fn list(lanes: &ClusterWorkers) -> crate::store::Result<BTreeSet<AttemptName>> {
+    let mut names = BTreeSet::new();
+    loop {
+        let after = names.last().copied();
+        let store = &lanes.workers.store;
+        let page = store
+            .live_attempts(&lanes.cluster, after, PAGE_LIMIT)
+            .await?;
+        if page.is_empty() {
+            return Ok(names);
+        }
+        let mut memory = lanes.memory.lock();
+        for one in page {
+            names.insert(one.name);
+            memory.is_live(one.name, one.noted);
         }
     }
 }
 
 /// Looks at the attempts that were named, a bounded number at a time.
-pub(super) async fn status_lane(
-    mut lanes: ClusterWorkers,
-    mut inbox: Receiver,
-    to_examine: Sender,
-    to_cancel: Sender,
-) {
+pub(super) async fn status_lane(mut lanes: ClusterWorkers, mut inbox: Receiver) {
     let looks = Arc::new(Semaphore::new(CONCURRENCY));
     while let Some((name, permit)) = lanes.next(&mut inbox, &looks).await {
-        let (lanes, to_examine, to_cancel) = (lanes.clone(), to_examine.clone(), to_cancel.clone());
+        let lanes = lanes.clone();
         lanes.workers.tasks.clone().spawn("look", async move {
-            if let Next::After(pause) = look(&lanes, name, &to_cancel).await {
-                to_examine.send_at(name, Instant::now() + pause);
+            let next = look(&lanes, name).await.unwrap_or_else(|error| {
+                tracing::warn!(attempt.name = %name, %error, "a look at an attempt failed");
+                Next::After(RETRY_PAUSE)
+            });
+            if let Next::After(pause) = next {
+                lanes.to_examine.send_at(name, Instant::now() + pause);
             }
             drop(permit);
         });
     }
 }
 
-async fn look(lanes: &ClusterWorkers, name: AttemptName, to_cancel: &Sender) -> Next {
-    let application = match lanes.workers.store.get(name.application_id).await {
-        Ok(Some(application)) => application,
-        // Labelled like ours, but of another installation.
-        Ok(None) => return Next::OnChange,
-        Err(error) => {
-            tracing::warn!(attempt.name = %name, %error, "an application cannot be read");
-            return Next::After(RETRY_PAUSE);
-        }
+async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {
+    let known = lanes.memory.lock().take(name);
+    let changed = known.as_ref().and_then(|known| known.changed);
+    let next = match known {
+        Some(Known {
+            record: Record::Live(noted),
+            observation,
+            ..
+        }) => from_memory(lanes, name, &noted, &observation).await?,
+        _ => from_database(lanes, name).await?,
     };
-    let elsewhere =
-        |attempt: &crate::domain::application::Attempt| attempt.placement.cluster != lanes.cluster;
-    if application
-        .attempt_numbered(name.number)
-        .is_none_or(elsewhere)
-    {
-        return Next::OnChange;
+    if let Some(changed) = changed {
+        lanes.workers.journal.metrics.looked(changed.elapsed());
     }
-    let is_current = application.attempt_name() == Some(name);
-    let result = if application.state.is_final() || !is_current {
-        leftover(lanes, &application, name).await
-    } else if application.state == ApplicationState::Cancelling {
-        to_cancel.send(name);
-        Ok(Next::OnChange)
-    } else {
-        lanes.examine(application, ACTOR).await
+    Ok(next)
+}
+
+/// What is certain from what the watches saw is written down at once. What ends an attempt is read
+/// from the API server first.
+async fn from_memory(
+    lanes: &ClusterWorkers,
+    name: AttemptName,
+    noted: &Noted,
+    observation: &Observation,
+) -> Result<Next, Error> {
+    let workers = &lanes.workers;
+    let finding = judge(
+        noted,
+        observation,
+        workers.pace.patience,
+        workers.clock.now(),
+    );
+    if finding.verdict != Verdict::Wait {
+        return from_database(lanes, name).await;
+    }
+    for happening in &finding.news {
+        let recorded = workers
+            .journal
+            .record(name.application_id, Some(name.number), happening, ACTOR)
+            .await?;
+        if matches!(happening, Happening::DriverStarted { .. }) && recorded.is_some() {
+            lanes.tell_age(observation);
+        }
+    }
+    Ok(Next::OnChange)
+}
+
+async fn from_database(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {
+    let found = lanes.workers.store.get(name.application_id).await?;
+    let ours = found.filter(|application| {
+        let attempt = application.attempt_numbered(name.number);
+        attempt.is_some_and(|attempt| attempt.placement.cluster == lanes.cluster)
+    });
+    let Some(application) = ours else {
+        // Labelled like ours, but of another installation.
+        lanes.memory.lock().forget(name);
+        return Ok(Next::OnChange);
     };
-    result.unwrap_or_else(|error| {
-        tracing::warn!(attempt.name = %name, %error, "a look at an attempt failed");
-        Next::After(RETRY_PAUSE)
-    })
+    let Some(attempt) = application.live_attempt(name.number) else {
+        return leftover(lanes, &application, name).await;
+    };
+    let noted = Noted::of(attempt);
+    let is_ending = noted.is_ending;
+    lanes.memory.lock().is_live(name, noted);
+    if is_ending {
+        // Named for the ending lane just now.
+        return Ok(Next::OnChange);
+    }
+    match lanes.examine(application, ACTOR).await? {
+        Examined::Stop(..) => lanes.to_end.send(name),
+        Examined::Waits | Examined::Over => {}
+    }
+    Ok(Next::OnChange)
 }
 
 /// Something of an attempt that is over: cleaning it up begins anew when it should not be there.
@@ -163,10 +206,12 @@ async fn leftover(
     lanes: &ClusterWorkers,
     application: &Application,
     name: AttemptName,
-) -> Result<Next, super::examine::Error> {
+) -> Result<Next, Error> {
     let Some(attempt) = application.attempt_numbered(name.number) else {
         return Ok(Next::OnChange);
     };
+    let uid = attempt.uid.as_deref();
+    lanes.memory.lock().is_over(name, uid);
     let target = Target::of(application, attempt);
     let observation = lanes.launcher.observe(&target).await?;
     let driver_remains = observation
@@ -175,18 +220,13 @@ async fn leftover(
         .is_some_and(|driver| driver.has_finalizer || !driver.has_ended());
     let object_remains = observation.object.as_ref().is_some_and(|object| {
         object.owner == Owner::Attempt
-            && (object.has_finalizer || target.uid.as_ref().is_some_and(|uid| *uid != object.uid))
+            && (object.has_finalizer || uid.is_some_and(|uid| *uid != *object.uid))
     });
     if driver_remains || object_remains {
         let store = &lanes.workers.store;
-        let number = name.number;
+        let stage = CleanUpStage::Release;
         store
-            .set_clean_up(
-                application.id,
-                number,
-                CleanUpStage::Release,
-                Duration::ZERO,
-            )
+            .set_clean_up(application.id, name.number, stage, Duration::ZERO)
             .await?;
     }
     Ok(Next::OnChange)

@@ -3,8 +3,9 @@
 use super::super::{
     application::Ending,
     exception::exception_line,
+    executor_memory::executor_out_of_memory,
     exit::{Exit, ExitCategory, shorten, tail_of},
-    observation::{Container, DriverView, Observation},
+    observation::{Container, DriverView, ExecutorView, Observation},
 };
 
 /// What `YuniKorn` said when it rejected an application; the operator does not tell.
@@ -17,9 +18,20 @@ pub struct Rejection {
 /// What the kubelet says of a container about which it knows nothing.
 const STATUS_UNKNOWN: &str = "ContainerStatusUnknown";
 
-/// The exit of an attempt of which nothing runs any more. `log` is the end of the driver's log,
-/// empty when it could not be read.
-pub fn exit_of(observation: &Observation, log: &str, rejection: Option<&Rejection>) -> Exit {
+/// What tells why an attempt ended, beside the objects themselves. What could not be read is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The end of the driver's log.
+    pub log: String,
+    /// What `YuniKorn` said, when it rejected the attempt.
+    pub rejection: Option<Rejection>,
+    /// What was left of the executors when the driver had failed.
+    pub executors: Vec<ExecutorView>,
+}
+
+/// The exit of an attempt of which nothing runs any more.
+pub fn exit_of(observation: &Observation, evidence: &Evidence) -> Exit {
+    let rejection = evidence.rejection.as_ref();
     let driver = observation.driver.as_ref();
     let exit_code = driver.and_then(|driver| match &driver.container {
         // The kubelet fills in 137 when it knows of no container, such as one that never started.
@@ -28,8 +40,18 @@ pub fn exit_of(observation: &Observation, log: &str, rejection: Option<&Rejectio
         _ => None,
     });
     let Ending { category, message } = driver
-        .and_then(|driver| of_driver(driver, log, rejection))
+        .and_then(|driver| of_driver(driver, evidence))
         .unwrap_or_else(|| of_object(observation, rejection));
+    // The kubelet kept the last lines in the pod itself, in case that the log is lost.
+    let kept = driver.map_or("", |driver| match &driver.container {
+        Container::Terminated { message, .. } => message,
+        _ => "",
+    });
+    let log = if evidence.log.is_empty() {
+        kept
+    } else {
+        &evidence.log
+    };
     Exit {
         category,
         exit_code,
@@ -62,7 +84,7 @@ pub(super) fn disruption_of(driver: &DriverView) -> Option<Ending> {
     })
 }
 
-fn of_driver(driver: &DriverView, log: &str, rejection: Option<&Rejection>) -> Option<Ending> {
+fn of_driver(driver: &DriverView, evidence: &Evidence) -> Option<Ending> {
     if let Container::Terminated {
         exit_code,
         reason,
@@ -70,9 +92,10 @@ fn of_driver(driver: &DriverView, log: &str, rejection: Option<&Rejection>) -> O
         ..
     } = &driver.container
     {
-        return Some(of_container(driver, *exit_code, reason, message, log));
+        return Some(of_container(driver, *exit_code, reason, message, evidence));
     }
     if driver.reason == "ApplicationRejected" {
+        let rejection = evidence.rejection.as_ref();
         let message = rejection.map_or(&driver.message, |rejection| &rejection.message);
         return Some(Ending {
             category: ExitCategory::Quota,
@@ -96,8 +119,9 @@ fn of_container(
     exit_code: i32,
     reason: &str,
     termination_message: &str,
-    log: &str,
+    evidence: &Evidence,
 ) -> Ending {
+    let log = &evidence.log;
     let plain = format!("the driver ended with exit code {exit_code}");
     if exit_code == 0 {
         return Ending {
@@ -131,6 +155,20 @@ fn of_container(
         return Ending {
             category: ExitCategory::Deleted,
             message: "the driver's pod was deleted".to_owned(),
+        };
+    }
+    let text = if log.is_empty() {
+        termination_message
+    } else {
+        log
+    };
+    if !killed
+        && let Some(message) =
+            executor_out_of_memory(exception.as_deref(), text, &evidence.executors)
+    {
+        return Ending {
+            category: ExitCategory::ExecutorOutOfMemory,
+            message,
         };
     }
     match exception {

@@ -3,28 +3,24 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{
-    application::Placement,
     exit::Exit,
-    observation::{DriverView, ObjectView},
+    observation::{DriverView, ExecutorView, ObjectView},
     submission::tests::id,
 };
 
 const RECORDED: &str = include_str!("../../../../../tests/corpora/kubernetes/attempts.jsonl");
 
-fn attempt(uid: Option<&str>) -> Attempt {
-    Attempt {
-        reason: "first".to_owned(),
-        launch: None,
-        number: 1,
-        placement: Placement::default(),
-        uid: uid.map(str::to_owned),
-        spark_application_id: None,
-        create_time: now(),
-        start_time: None,
-        end_time: None,
-        ending: None,
-        is_killed: false,
-        exit: None,
+fn noted(uid: Option<&str>) -> Noted {
+    Noted {
+        uid: uid.map(Into::into),
+        ..Noted::default()
+    }
+}
+
+fn logged(log: &str) -> Evidence {
+    Evidence {
+        log: log.to_owned(),
+        ..Evidence::default()
     }
 }
 
@@ -64,7 +60,7 @@ fn recorded(case: &str, application: &str) -> Observation {
 }
 
 fn verdict_of(observation: &Observation) -> Finding {
-    judge(&attempt(None), observation, patience(), now())
+    judge(&noted(None), observation, patience(), now())
 }
 
 fn exit(application: &str, log: &str, rejection: Option<&str>) -> Exit {
@@ -82,7 +78,11 @@ fn exit(application: &str, log: &str, rejection: Option<&str>) -> Exit {
     let rejection = rejection.map(|message| Rejection {
         message: message.to_owned(),
     });
-    exit_of(&observation, log, rejection.as_ref())
+    let evidence = Evidence {
+        rejection,
+        ..logged(log)
+    };
+    exit_of(&observation, &evidence)
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_recorded_start_is_noted_with_sparks_id() {
     assert_eq!(waiting.verdict, Verdict::Wait);
     assert!(
         !waiting
-            .happenings
+            .news
             .iter()
             .any(|one| matches!(one, Happening::DriverStarted { .. }))
     );
@@ -177,11 +177,11 @@ fn a_recorded_start_is_noted_with_sparks_id() {
     let start_time = "2026-11-21T01:23:11Z".parse().unwrap();
     assert!(
         running
-            .happenings
+            .news
             .contains(&Happening::DriverStarted { start_time })
     );
     let spark_application_id = "spark-1d79d95d93264e2dbf25971fbe103b14".to_owned();
-    assert!(running.happenings.contains(&Happening::DriverSeen {
+    assert!(running.news.contains(&Happening::DriverSeen {
         spark_application_id
     }));
 }
@@ -193,7 +193,7 @@ fn a_driver_that_outlives_its_object_is_stopped_first() {
         "evict-1",
     ));
     assert_eq!(finding.verdict, Verdict::Stop);
-    let ending = finding.happenings.iter().find_map(|one| match one {
+    let ending = finding.news.iter().find_map(|one| match one {
         Happening::Ending(ending) => Some(ending.category),
         _ => None,
     });
@@ -258,9 +258,9 @@ fn a_deleted_object_waits_for_a_driver_that_may_still_appear() {
 fn nothing_at_all_means_nothing_before_the_uid_is_known() {
     let nothing = Observation::default();
     assert_eq!(verdict_of(&nothing).verdict, Verdict::Wait);
-    let finding = judge(&attempt(Some("uid-1")), &nothing, patience(), now());
+    let finding = judge(&noted(Some("uid-1")), &nothing, patience(), now());
     assert_eq!(finding.verdict, Verdict::Ended);
-    assert_eq!(exit_of(&nothing, "", None).category, ExitCategory::Deleted);
+    assert_eq!(exit_of(&nothing, &logged("")).category, ExitCategory::Deleted);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn another_object_under_the_name_is_not_the_attempts() {
         object: Some(object(&json!({}), None)),
         driver: None,
     };
-    let finding = judge(&attempt(Some("uid-2")), &observation, patience(), now());
+    let finding = judge(&noted(Some("uid-2")), &observation, patience(), now());
     assert_eq!(finding.verdict, Verdict::Ended);
 }
 
@@ -295,7 +295,7 @@ fn an_image_that_cannot_be_pulled_ends_the_attempt_after_a_while() {
             image_pull: SignedDuration::from_secs(seconds),
             ..patience()
         };
-        let finding = judge(&attempt(None), &observation, patience, now());
+        let finding = judge(&noted(None), &observation, patience, now());
         assert_eq!(finding.verdict, verdict, "{reason} {seconds}");
     }
 }
@@ -308,7 +308,7 @@ fn ends_by_others_have_their_own_categories() {
             driver: Some(pod(&status)),
         };
         assert_eq!(
-            exit_of(&observation, log, None).category,
+            exit_of(&observation, &logged(log)).category,
             category,
             "{status}"
         );
@@ -352,7 +352,7 @@ fn a_failed_submission_is_a_refused_launch() {
         driver: None,
     };
     assert_eq!(
-        exit_of(&observation, "", None).category,
+        exit_of(&observation, &logged("")).category,
         ExitCategory::LaunchRefused
     );
 }
@@ -364,7 +364,76 @@ fn a_container_that_nobody_knows_has_no_exit_code() {
             object: None,
             driver: Some(pod(&terminated(137, reason))),
         };
-        let exit = exit_of(&observation, "", None);
+        let exit = exit_of(&observation, &logged(""));
         assert_eq!(exit.exit_code, exit_code, "{reason}");
     }
+}
+
+#[test]
+fn a_driver_that_vanished_without_a_word_is_stopped_with_its_object() {
+    let running = json!({ "applicationState": { "state": "RUNNING" } });
+    let seen = Noted {
+        has_started: true,
+        has_driver: true,
+        ..noted(Some("uid-1"))
+    };
+    for (noted, deleted, verdict) in [
+        (noted(Some("uid-1")), None, Verdict::Wait),
+        (seen.clone(), None, Verdict::Stop),
+        (seen, Some("2026-11-21T01:59:30Z"), Verdict::Ended),
+    ] {
+        let observation = Observation {
+            object: Some(object(&running, deleted)),
+            driver: None,
+        };
+        let finding = judge(&noted, &observation, patience(), now());
+        assert_eq!(finding.verdict, verdict, "{deleted:?}");
+    }
+}
+
+#[test]
+fn what_is_noted_is_no_news() {
+    let observation = recorded("driver runs", "ok-1");
+    let all = Noted {
+        uid: observation.object.as_ref().map(|object| object.uid.as_str().into()),
+        has_driver: true,
+        has_started: true,
+        is_ending: false,
+    };
+    assert_eq!(verdict_of(&observation).news.len(), 3);
+    assert_eq!(judge(&all, &observation, patience(), now()).news, []);
+}
+
+#[test]
+fn an_executor_without_memory_is_the_reason_of_the_failed_driver() {
+    let killed = json!({
+        "metadata": { "name": "m-1-exec-1" },
+        "status": { "containerStatuses": [{
+            "name": labels::EXECUTOR_CONTAINER,
+            "state": { "terminated": { "exitCode": 137, "reason": "OOMKilled" } },
+        }]},
+    });
+    let observation = Observation {
+        object: None,
+        driver: Some(pod(&terminated(1, "Error"))),
+    };
+    let evidence = Evidence {
+        executors: vec![ExecutorView::read(&killed)],
+        ..Evidence::default()
+    };
+    let exit = exit_of(&observation, &evidence);
+    assert_eq!(exit.category, ExitCategory::ExecutorOutOfMemory);
+    assert_eq!(exit.message, "executor m-1-exec-1 exceeded its memory");
+}
+
+#[test]
+fn the_termination_message_stands_in_for_a_lost_log() {
+    let state = json!({ "terminated": { "exitCode": 1, "reason": "Error", "message": "ValueError: no\nbye\n" } });
+    let status = json!({ "phase": "Failed", "containerStatuses": [{ "name": labels::DRIVER_CONTAINER, "state": state }] });
+    let observation = Observation {
+        object: None,
+        driver: Some(pod(&status)),
+    };
+    assert_eq!(exit_of(&observation, &logged("")).log_tail, "ValueError: no\nbye");
+    assert_eq!(exit_of(&observation, &logged("the log")).log_tail, "the log");
 }

@@ -1,0 +1,63 @@
+//! What the watches of objects and drivers see.
+
+use std::time::Duration;
+
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use kube::{Api, ResourceExt as _, core::DynamicObject};
+use moka_core::{AttemptName, labels};
+use moka_kube::{WatchEvent, WatchOptions, k8s_openapi::api::core::v1::Pod, watch_parts};
+
+use super::{document, is_of, view};
+use crate::{
+    domain::observation::{DriverView, ObjectView},
+    launcher::Sighting,
+};
+
+/// Watches both for as long as it is polled. Of every document only a view is kept.
+pub(super) fn sightings(
+    objects: Api<DynamicObject>,
+    pods: Api<Pod>,
+    relist_interval: Duration,
+) -> BoxStream<'static, Sighting> {
+    let options = |labels: String| WatchOptions {
+        relist_interval: Some(relist_interval),
+        ..WatchOptions::labels(labels)
+    };
+    let objects = watch_parts(objects, options(labels::APPLICATION_ID.to_owned()), object);
+    let drivers = format!("{},spark-role=driver", labels::APPLICATION_ID);
+    let drivers = watch_parts(pods, options(drivers), driver);
+    let objects =
+        objects.map(|event| sighting(event, Sighting::Objects, Sighting::Object));
+    let drivers =
+        drivers.map(|event| sighting(event, Sighting::Drivers, Sighting::Driver));
+    stream::select(objects, drivers).boxed()
+}
+
+fn object(object: DynamicObject) -> Option<(AttemptName, ObjectView)> {
+    let name = object.name_any().parse().ok()?;
+    Some((name, view(&object, name).without_texts()))
+}
+
+fn driver(pod: Pod) -> Option<(AttemptName, DriverView)> {
+    let name = AttemptName::of_pod(&pod.name_any())?;
+    let view = DriverView::read(&document(&pod)).without_texts();
+    (is_of(&pod, name) && pod.name_any() == name.driver_pod()).then_some((name, view))
+}
+
+fn sighting<V>(
+    event: WatchEvent<(AttemptName, V)>,
+    all: fn(Vec<(AttemptName, V)>) -> Sighting,
+    one: fn(AttemptName, Option<V>) -> Sighting,
+) -> Sighting {
+    match event {
+        WatchEvent::Snapshot(views) => all(views),
+        WatchEvent::Applied((name, view)) => one(name, Some(view)),
+        WatchEvent::Deleted((name, _last)) => one(name, None),
+        WatchEvent::Interrupted(error) => Sighting::Interrupted {
+            reason: error.to_string(),
+        },
+    }
+}
