@@ -93,7 +93,8 @@ where
     delete_with(api, object, DeleteParams::background()).await
 }
 
-/// [`delete`] that gives the processes of a pod no time to end, even if they were given some before.
+/// [`delete`] that gives the processes of a pod no time to end, even if they were given some
+/// before.
 ///
 /// # Errors
 /// When the server refuses or does not answer.

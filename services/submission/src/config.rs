@@ -176,6 +176,16 @@ pub struct WorkerOptions {
     )]
     pub relist_seconds: u64,
 
+    /// How often services and config maps that dead drivers left behind are looked for.
+    #[arg(
+        long,
+        env = "MOKA_SWEEP_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 600,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub sweep_seconds: u64,
+
     /// How often the queues are read from scheduler-adapter.
     #[arg(
         long,

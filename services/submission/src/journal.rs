@@ -10,6 +10,7 @@ use crate::{
     },
     metrics::Metrics,
     store::{Recorded, Result, Store, Submitted},
+    workers::LiveAttempts,
 };
 
 /// Writes submissions and transitions. Clones share everything.
@@ -19,6 +20,8 @@ pub struct Journal {
     pub store: Arc<dyn Store>,
     /// Where they are counted.
     pub metrics: Metrics,
+    /// Where they are remembered, as far as this process watches their clusters.
+    pub live: LiveAttempts,
 }
 
 impl Journal {
@@ -51,10 +54,11 @@ impl Journal {
             .store
             .record(id, attempt_number, happening, actor)
             .await?;
-        if let Some(recorded) = &recorded
-            && let Some(previous) = recorded.changed_from
-        {
-            self.tell(recorded, previous);
+        if let Some(recorded) = &recorded {
+            self.live.wrote(&recorded.application);
+            if let Some(previous) = recorded.changed_from {
+                self.tell(recorded, previous);
+            }
         }
         Ok(recorded)
     }
@@ -62,6 +66,12 @@ impl Journal {
     fn tell(&self, recorded: &Recorded, previous: ApplicationState) {
         let application = &recorded.application;
         self.metrics.transition(Some(previous), application.state);
+        if application.state == ApplicationState::RetryWait {
+            let exit = application.attempt().and_then(|one| one.exit.as_ref());
+            if let Some(exit) = exit {
+                self.metrics.status.retried(exit.category);
+            }
+        }
         if application.state == ApplicationState::Submitted {
             let waited = application
                 .update_time

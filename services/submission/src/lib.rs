@@ -48,7 +48,7 @@ use crate::{
     metrics::Metrics,
     store::{SqlStore, fleet::FleetStore},
     workers::{
-        Clusters, Pace, Workers, follow_fleet, gauge, housekeeping, launch_lane, poll_fleet,
+        Clusters, LiveAttempts, Pace, Workers, deadline_lane, follow_fleet, gauge, housekeeping, launch_lane, poll_fleet,
         poll_queues,
     },
 };
@@ -90,6 +90,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
     let journal = Journal {
         store: Arc::clone(&store) as _,
         metrics: context.metrics(Metrics::register),
+        live: LiveAttempts::default(),
     };
     let pace = pace(&applications, &workers, &watches);
     context.tasks.spawn(
@@ -192,6 +193,9 @@ fn start_workers(context: &ProcessContext, workers: Workers, connector: Connecto
     let follow = follow_fleet(workers.clone(), connector);
     context.tasks.spawn("clusters", follow);
     context.tasks.spawn("gauge", gauge(workers.clone()));
+    context
+        .tasks
+        .spawn("deadlines", deadline_lane(workers.clone()));
     context.tasks.spawn("launch", launch_lane(workers));
 }
 
@@ -321,6 +325,7 @@ fn pace(
         launch_concurrency: workers.launch_concurrency.into(),
         lease: Duration::from_secs(workers.lease_seconds),
         reconcile: Duration::from_secs(workers.reconcile_seconds),
+        sweep: Duration::from_secs(workers.sweep_seconds),
         patience: Patience {
             driver_appearance: SignedDuration::from_secs(workers.driver_appearance_seconds.into()),
             image_pull: SignedDuration::from_secs(workers.image_pull_seconds.into()),

@@ -1,5 +1,7 @@
 //! What the service counts and times.
 
+mod status;
+
 use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
@@ -12,6 +14,7 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+pub use status::StatusMetrics;
 
 use crate::{domain::state::ApplicationState, workers::Obstacle};
 
@@ -65,6 +68,8 @@ pub struct Metrics {
     postponed_launches: Counter,
     watch_restarts: Family<ClusterLabels, Counter>,
     finalizers_removed: Counter,
+    /// What becomes of attempts.
+    pub status: StatusMetrics,
     cluster_applications: Family<ClusterStateLabels, Gauge>,
     workers: Gauge,
     circuit_open: Family<ClusterLabels, Gauge>,
@@ -85,6 +90,7 @@ impl Default for Metrics {
             postponed_launches: Counter::default(),
             watch_restarts: Family::default(),
             finalizers_removed: Counter::default(),
+            status: StatusMetrics::default(),
             cluster_applications: Family::default(),
             workers: Gauge::default(),
             circuit_open: Family::default(),
@@ -134,6 +140,7 @@ impl Metrics {
             "Watches of a cluster that were interrupted",
             metrics.watch_restarts.clone(),
         );
+        metrics.status.register(registry);
         registry.register(
             "finalizers_removed",
             "Finalizers that were removed after the outcome was committed",

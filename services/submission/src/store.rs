@@ -8,13 +8,14 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use moka_core::{ApplicationId, ErrorReason, PublicError};
+use moka_core::{ApplicationId, AttemptName, ErrorReason, PublicError};
 pub use sql::SqlStore;
 use tokio::sync::watch;
 
 use crate::domain::{
     application::{Application, Event},
     lifecycle::Happening,
+    noted::Noted,
     state::ApplicationState,
     submission::Submission,
 };
@@ -79,8 +80,25 @@ pub trait Store: Debug + Send + Sync {
     async fn postpone_launch(&self, id: ApplicationId, holder: &str, pause: Duration)
     -> Result<()>;
 
-    /// Applications whose current attempt may have something in a cluster: LAUNCHING to CANCELLING.
-    async fn live_in(&self, cluster: &str) -> Result<Vec<Application>>;
+    /// Attempts that may have something in a cluster and have not ended: a page of them, in the
+    /// order of their names, after a name.
+    async fn live_attempts(
+        &self,
+        cluster: &str,
+        after: Option<AttemptName>,
+        limit: u32,
+    ) -> Result<Vec<LiveAttempt>>;
+
+    /// The names of those live attempts that are being ended: a page, as above.
+    async fn ending_attempts(
+        &self,
+        cluster: &str,
+        after: Option<AttemptName>,
+        limit: u32,
+    ) -> Result<Vec<AttemptName>>;
+
+    /// Applications of which a deadline has passed at a time, the longest ago first.
+    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Application>>;
 
     /// Attempts of final applications that have something left in a cluster.
     async fn due_clean_ups(&self, cluster: &str, limit: u32) -> Result<Vec<CleanUp>>;
@@ -179,6 +197,15 @@ pub struct Launchable {
     pub application: Application,
     /// How often a launch was postponed.
     pub failures: u32,
+}
+
+/// A live attempt and what is noted of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveAttempt {
+    /// Its name.
+    pub name: AttemptName,
+    /// What is noted.
+    pub noted: Noted,
 }
 
 /// An attempt with something left in its cluster.

@@ -1,10 +1,11 @@
-//! The worker layer: launch, status, cancel and clean-up, each a lane of its own, so that a burst
+//! The worker layer: launch, status, ending and clean-up, each a lane of its own, so that a burst
 //! in one never delays another.
 
 mod backoff;
-mod cancel;
 mod clean_up;
 mod cluster_lease;
+mod deadlines;
+mod ending;
 mod examine;
 mod fleet;
 mod gate;
@@ -13,17 +14,21 @@ mod health;
 mod housekeeping;
 mod inbox;
 mod launch;
+mod live_attempts;
 mod queues;
 mod reroute;
 mod status;
+mod sweep;
 
 use std::{sync::Arc, time::Duration};
 
+pub use deadlines::deadline_lane;
 pub use fleet::{Clusters, Reachable, follow_fleet, poll_fleet};
 pub use gate::{Gate, Hindrance, Obstacle};
 pub use gauge::gauge;
 pub use housekeeping::housekeeping;
 pub use launch::launch_lane;
+pub use live_attempts::{Backlog, LiveAttempts};
 use moka_core::{clock::Clock, entropy::Entropy};
 use moka_process::Tasks;
 pub use queues::poll_queues;
@@ -82,6 +87,8 @@ pub struct Pace {
     pub lease: Duration,
     /// How often everything live is looked at, whatever the watches say.
     pub reconcile: Duration,
+    /// How often what drivers left behind is looked for.
+    pub sweep: Duration,
     /// How long some absences and delays are tolerated.
     pub patience: Patience,
     /// How long a final application's object stays in its cluster.
@@ -100,6 +107,10 @@ struct ClusterWorkers {
     cluster: String,
     launcher: Arc<dyn Launcher>,
     lease: cluster_lease::Held,
+    /// What this process remembers of the cluster while it holds the lease.
+    memory: live_attempts::ClusterMemory,
+    to_examine: inbox::Sender,
+    to_end: inbox::Sender,
 }
 
 impl Workers {
@@ -108,29 +119,39 @@ impl Workers {
         let tasks = &self.tasks;
         let (held, keep) = cluster_lease::lease(self.clone(), cluster.to_owned());
         tasks.spawn(format!("lease-{cluster}"), keep);
+        let (to_examine, status_inbox) = inbox::inbox();
+        let (to_end, ending_inbox) = inbox::inbox();
+        let memory = self.journal.live.of(
+            cluster,
+            self.pace.patience,
+            to_examine.clone(),
+            to_end.clone(),
+        );
         let lanes = ClusterWorkers {
             workers: self.clone(),
             cluster: cluster.to_owned(),
             launcher: Arc::clone(launcher),
             lease: held,
+            memory,
+            to_examine,
+            to_end,
         };
-        let (to_examine, status_inbox) = inbox::inbox();
-        let (to_cancel, cancel_inbox) = inbox::inbox();
-        tasks.spawn(
-            format!("watch-{cluster}"),
-            status::watch(lanes.clone(), to_examine.clone()),
-        );
+        tasks.spawn(format!("watch-{cluster}"), status::watch(lanes.clone()));
         tasks.spawn(
             format!("reconcile-{cluster}"),
-            status::reconcile(lanes.clone(), to_examine.clone(), to_cancel.clone()),
+            status::reconcile(lanes.clone()),
         );
         tasks.spawn(
             format!("status-{cluster}"),
-            status::status_lane(lanes.clone(), status_inbox, to_examine, to_cancel.clone()),
+            status::status_lane(lanes.clone(), status_inbox),
         );
         tasks.spawn(
-            format!("cancel-{cluster}"),
-            cancel::cancel_lane(lanes.clone(), cancel_inbox, to_cancel),
+            format!("endings-{cluster}"),
+            ending::find_endings(lanes.clone()),
+        );
+        tasks.spawn(
+            format!("ending-{cluster}"),
+            ending::ending_lane(lanes.clone(), ending_inbox),
         );
         let (tell_health, unreachable_since) = watch::channel(None);
         tasks.spawn(
@@ -143,8 +164,9 @@ impl Workers {
         );
         tasks.spawn(
             format!("clean-up-{cluster}"),
-            clean_up::clean_up_lane(lanes),
+            clean_up::clean_up_lane(lanes.clone()),
         );
+        tasks.spawn(format!("sweep-{cluster}"), sweep::sweep_lane(lanes));
     }
 }
 

@@ -13,9 +13,7 @@ use kube::{
     core::DynamicObject,
 };
 use moka_core::{AttemptName, labels};
-use moka_kube::{
-    calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod, spark,
-};
+use moka_kube::{calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod, spark};
 use serde_json::Value;
 use tokio::time::timeout;
 

@@ -77,7 +77,10 @@ mod tests {
             false,
             Some("executor 4 exceeded its memory (exit code 137)"),
         );
-        let evicted = LOST.replace("exit code 137(SIGKILL, possible container OOM)", "exit code 143");
+        let evicted = LOST.replace(
+            "exit code 137(SIGKILL, possible container OOM)",
+            "exit code 143",
+        );
         check(None, &evicted, false, None);
     }
 
@@ -86,14 +89,22 @@ mod tests {
         let exception = "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 \
             failed 4 times, most recent failure: Lost task 0.3 (TID 3): java.lang.OutOfMemoryError: Java heap space";
         let found = executor_out_of_memory(Some(exception), "", &[]).unwrap();
-        assert!(found.starts_with("an executor ran out of heap: Task 0"), "{found}");
+        assert!(
+            found.starts_with("an executor ran out of heap: Task 0"),
+            "{found}"
+        );
     }
 
     #[test]
     fn a_killed_executor_is_no_reason_for_an_error_of_the_program() {
         let killed = Some("executor m-1-exec-2 exceeded its memory");
         check(None, "", true, killed);
-        check(Some("org.apache.spark.SparkException: Job aborted"), "", true, killed);
+        check(
+            Some("org.apache.spark.SparkException: Job aborted"),
+            "",
+            true,
+            killed,
+        );
         check(Some("ValueError: no"), "", true, None);
         check(None, "", false, None);
     }

@@ -252,10 +252,7 @@ fn container(document: &Value, name: &str) -> Container {
     let statuses = document
         .pointer("/status/containerStatuses")
         .and_then(Value::as_array);
-    let status = statuses.and_then(|all| {
-        all.iter()
-            .find(|status| status["name"] == name)
-    });
+    let status = statuses.and_then(|all| all.iter().find(|status| status["name"] == name));
     let Some(state) = status.and_then(|status| status.get("state")) else {
         return Container::Unknown;
     };

@@ -66,14 +66,20 @@ mod tests {
         let mut clock = start();
         for second in 1..=299 {
             clock += seconds(1);
-            assert_eq!(time.after(seconds(1), clock + hour), start() + seconds(second));
+            assert_eq!(
+                time.after(seconds(1), clock + hour),
+                start() + seconds(second)
+            );
         }
         clock += seconds(1);
         assert_eq!(time.after(seconds(1), clock + hour), clock + hour);
 
         let mut time = SteadyTime::new(start());
         assert_eq!(time.after(seconds(1), start() + hour), start() + seconds(1));
-        assert_eq!(time.after(seconds(1), start() + seconds(2)), start() + seconds(2));
+        assert_eq!(
+            time.after(seconds(1), start() + seconds(2)),
+            start() + seconds(2)
+        );
     }
 
     proptest! {

@@ -12,6 +12,7 @@ mod fleet;
 mod group;
 mod launches;
 mod leases;
+mod live;
 mod read;
 mod record;
 mod rows;
@@ -22,7 +23,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use moka_core::{ApplicationId, clock::Clock};
+use moka_core::{ApplicationId, AttemptName, clock::Clock};
 use moka_db::{Database, DatabaseKind, Migration};
 use moka_process::Tasks;
 use sqlx::AssertSqlSafe;
@@ -30,8 +31,8 @@ use tokio::sync::watch;
 
 use self::writer::Queue;
 use super::{
-    ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Recorded, Result, Store,
-    Submitted,
+    ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, LiveAttempt, Recorded,
+    Result, Store, Submitted,
 };
 use crate::domain::{
     application::{Application, Event},
@@ -159,8 +160,26 @@ impl Store for SqlStore {
         launches::postpone(self, id, holder, pause).await
     }
 
-    async fn live_in(&self, cluster: &str) -> Result<Vec<Application>> {
-        read::live_in(self, cluster).await
+    async fn live_attempts(
+        &self,
+        cluster: &str,
+        after: Option<AttemptName>,
+        limit: u32,
+    ) -> Result<Vec<LiveAttempt>> {
+        live::attempts(self, cluster, after, limit).await
+    }
+
+    async fn ending_attempts(
+        &self,
+        cluster: &str,
+        after: Option<AttemptName>,
+        limit: u32,
+    ) -> Result<Vec<AttemptName>> {
+        live::ending(self, cluster, after, limit).await
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Application>> {
+        live::overdue(self, now, limit).await
     }
 
     async fn due_clean_ups(&self, cluster: &str, limit: u32) -> Result<Vec<CleanUp>> {

@@ -1,15 +1,14 @@
 //! The clean-up lane of a cluster. It works only from what the database says is over, so nothing is
 //! let go before its outcome is committed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{ClusterWorkers, STORE_PAUSE, examine::Error};
 use crate::{
-    domain::observation::{Observation, Owner},
-    launcher::{Fence, Target},
+    domain::observation::{ObjectView, Observation, Owner},
+    launcher::{Fence, Grace, Target},
     store::{CleanUp, CleanUpStage},
 };
 
@@ -25,6 +24,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 pub(super) async fn clean_up_lane(mut lanes: ClusterWorkers) {
     let workers = lanes.workers.clone();
     let mut written = workers.store.written();
+    let steps = Arc::new(Semaphore::new(CONCURRENCY));
     loop {
         tokio::select! {
             () = workers.stop.cancelled() => return,
@@ -33,12 +33,7 @@ pub(super) async fn clean_up_lane(mut lanes: ClusterWorkers) {
         written.mark_unchanged();
         let began = Instant::now();
         match workers.store.due_clean_ups(&lanes.cluster, BATCH).await {
-            Ok(due) => {
-                let lanes = &lanes;
-                stream::iter(due)
-                    .for_each_concurrent(CONCURRENCY, |one| clean_up(lanes, one))
-                    .await;
-            }
+            Ok(due) => all(&lanes, due, &steps).await,
             Err(error) => {
                 tracing::warn!(%error, "clean-ups cannot be listed");
                 tokio::time::sleep(STORE_PAUSE).await;
@@ -50,6 +45,23 @@ pub(super) async fn clean_up_lane(mut lanes: ClusterWorkers) {
             _ = written.changed() => {}
         }
     }
+}
+
+/// Takes a step with each, some at a time, and waits for the last: what is noted of a step must not
+/// be overtaken by the next list.
+async fn all(lanes: &ClusterWorkers, due: Vec<CleanUp>, steps: &Arc<Semaphore>) {
+    for one in due {
+        let permit = Arc::clone(steps).acquire_owned().await;
+        let permit = permit.expect("the semaphore of the lane is never closed");
+        let lanes = lanes.clone();
+        lanes.workers.tasks.clone().spawn("clean-up", async move {
+            clean_up(&lanes, one).await;
+            drop(permit);
+        });
+    }
+    let every = u32::try_from(CONCURRENCY).unwrap_or(u32::MAX);
+    let all_ended = steps.acquire_many(every).await;
+    drop(all_ended.expect("the semaphore of the lane is never closed"));
 }
 
 async fn clean_up(lanes: &ClusterWorkers, one: CleanUp) {
@@ -87,8 +99,16 @@ async fn release(
     let pace = &lanes.workers.pace;
     let observation = lanes.launcher.observe(target).await?;
     if must_stop(target, &observation) {
-        lanes.launcher.stop(target).await?;
+        lanes.launcher.stop(target, Grace::Own).await?;
         return Ok((CleanUpStage::Release, STOPPING_PAUSE));
+    }
+    // The operator launches what it has not looked at, also when a driver has ended long ago.
+    if observation
+        .object
+        .as_ref()
+        .is_some_and(ObjectView::is_unseen)
+    {
+        lanes.launcher.remove(target).await?;
     }
     let removed = lanes.launcher.release(target).await?;
     lanes.workers.journal.metrics.finalizers_removed(removed);
@@ -97,7 +117,7 @@ async fn release(
         Some(object) if object.owner == Owner::Tombstone => {
             return Ok((CleanUpStage::Retain, pace.tombstone_retention));
         }
-        Some(object) if object.delete_time.is_none() => {
+        Some(object) if object.delete_time.is_none() && !object.is_unseen() => {
             return Ok((CleanUpStage::Retain, pace.retention));
         }
         _ => {}

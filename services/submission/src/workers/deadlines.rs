@@ -1,5 +1,5 @@
-//! The deadline lane: gives up what did not run or end in time. Any replica may; a deadline that two
-//! find is written down once.
+//! The deadline lane: gives up what did not run or end in time. Any replica may; a deadline that
+//! two find is written down once.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! The ending lane of a cluster: an attempt that is to be ended, whatever for, is fenced when nobody
-//! knows whether it was created, stopped otherwise, and watched to its end.
+//! The ending lane of a cluster: an attempt that is to be ended, whatever for, is fenced when
+//! nobody knows whether it was created, stopped otherwise, and watched to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use moka_core::AttemptName;
 use tokio::{sync::Semaphore, time::Instant};
@@ -34,7 +34,7 @@ const PAGE_LIMIT: u32 = 1000;
 /// Names what is to be ended, whoever wrote that down.
 pub(super) async fn find_endings(mut lanes: ClusterWorkers) {
     let workers = lanes.workers.clone();
-    let mut named = std::collections::BTreeSet::new();
+    let mut named = BTreeSet::new();
     loop {
         tokio::select! {
             () = workers.stop.cancelled() => return,
@@ -47,6 +47,7 @@ pub(super) async fn find_endings(mut lanes: ClusterWorkers) {
                     lanes.to_end.send(*name);
                 }
                 named = found;
+                lanes.tell_backlog();
                 POLL
             }
             Err(error) => {
@@ -61,10 +62,8 @@ pub(super) async fn find_endings(mut lanes: ClusterWorkers) {
     }
 }
 
-async fn list(
-    lanes: &ClusterWorkers,
-) -> crate::store::Result<std::collections::BTreeSet<AttemptName>> {
-    let mut names = std::collections::BTreeSet::new();
+async fn list(lanes: &ClusterWorkers) -> crate::store::Result<BTreeSet<AttemptName>> {
+    let mut names = BTreeSet::new();
     loop {
         let after = names.last().copied();
         let store = &lanes.workers.store;
@@ -129,7 +128,7 @@ async fn end(lanes: &ClusterWorkers, application: Application) -> Result<Next, E
             Happening::Created { uid }
         }
         Fence::Tombstone | Fence::Stranger => {
-            metrics.fenced();
+            metrics.status.fenced();
             Happening::Ended(Exit::without_container(
                 ExitCategory::Unknown,
                 "never launched",
@@ -142,7 +141,12 @@ async fn end(lanes: &ClusterWorkers, application: Application) -> Result<Next, E
         .record(application.id, number, &happening, ACTOR)
         .await?;
     match recorded {
-        Some(recorded) if recorded.application.live_attempt(target.name.number).is_some() => {
+        Some(recorded)
+            if recorded
+                .application
+                .live_attempt(target.name.number)
+                .is_some() =>
+        {
             stop(lanes, recorded.application).await
         }
         _ => Ok(Next::OnChange),
@@ -163,6 +167,18 @@ async fn stop(lanes: &ClusterWorkers, application: Application) -> Result<Next, 
 }
 
 impl ClusterWorkers {
+    /// Shows how far the cluster's operator is behind.
+    fn tell_backlog(&self) {
+        let journal = &self.workers.journal;
+        let backlog = journal.live.backlog(&self.cluster).unwrap_or_default();
+        let now = self.workers.clock.now();
+        let lag = backlog
+            .oldest_create_time
+            .map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64());
+        let metrics = &journal.metrics;
+        metrics.status.operator_backlog(&self.cluster, backlog.objects, lag.max(0.0));
+    }
+
     /// A driver that may still appear is waited for no longer than it takes.
     fn stopping_pause(&self) -> Duration {
         let appearance = self.workers.pace.patience.driver_appearance;

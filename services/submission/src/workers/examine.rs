@@ -107,7 +107,7 @@ impl ClusterWorkers {
         if let Some(changed) = driver.and_then(|driver| driver.change_time()) {
             let age = self.workers.clock.now().duration_since(changed);
             let age = age.max(SignedDuration::ZERO).as_secs_f64();
-            self.workers.journal.metrics.status_written(age);
+            self.workers.journal.metrics.status.written(age);
         }
     }
 

@@ -25,6 +25,7 @@ pub async fn housekeeping(
         let answers = journal.store.ping().await.is_ok();
         store_answers.set(answers);
         if answers {
+            journal.metrics.status.remembered(journal.live.count());
             match journal.store.live_counts().await {
                 Ok(counts) => journal.metrics.live(&counts),
                 Err(error) => tracing::warn!(%error, "live applications cannot be counted"),

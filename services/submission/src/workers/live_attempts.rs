@@ -71,8 +71,6 @@ impl LiveAttempts {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ClusterMemory>> {
-        self.clusters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn watch(mut lanes: ClusterWorkers) {
         let mut sightings = lanes.launcher.sightings();
         loop {
             let sighting = tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 () = lanes.lease.lost() => break,
                 sighting = sightings.next() => sighting,
             };
@@ -138,7 +138,7 @@ async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> 
         _ => from_database(lanes, name).await?,
     };
     if let Some(changed) = changed {
-        lanes.workers.journal.metrics.looked(changed.elapsed());
+        lanes.workers.journal.metrics.status.looked(changed.elapsed());
     }
     Ok(next)
 }

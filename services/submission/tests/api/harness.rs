@@ -21,6 +21,7 @@ use moka_submission::{
     journal::Journal,
     metrics::Metrics,
     store::{SqlStore, Store, fleet::FleetStore},
+    workers::LiveAttempts,
 };
 use tokio::sync::watch;
 use tonic::Streaming;
@@ -60,6 +61,7 @@ pub(crate) async fn start() -> Harness {
     let journal = Journal {
         store: Arc::clone(&store),
         metrics: Metrics::default(),
+        live: LiveAttempts::default(),
     };
     let pace = WatchPace {
         poll: Duration::from_millis(20),

@@ -29,10 +29,8 @@ pub(super) fn sightings(
     let objects = watch_parts(objects, options(labels::APPLICATION_ID.to_owned()), object);
     let drivers = format!("{},spark-role=driver", labels::APPLICATION_ID);
     let drivers = watch_parts(pods, options(drivers), driver);
-    let objects =
-        objects.map(|event| sighting(event, Sighting::Objects, Sighting::Object));
-    let drivers =
-        drivers.map(|event| sighting(event, Sighting::Drivers, Sighting::Driver));
+    let objects = objects.map(|event| sighting(event, Sighting::Objects, Sighting::Object));
+    let drivers = drivers.map(|event| sighting(event, Sighting::Drivers, Sighting::Driver));
     stream::select(objects, drivers).boxed()
 }
 

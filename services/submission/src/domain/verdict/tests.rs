@@ -260,7 +260,10 @@ fn nothing_at_all_means_nothing_before_the_uid_is_known() {
     assert_eq!(verdict_of(&nothing).verdict, Verdict::Wait);
     let finding = judge(&noted(Some("uid-1")), &nothing, patience(), now());
     assert_eq!(finding.verdict, Verdict::Ended);
-    assert_eq!(exit_of(&nothing, &logged("")).category, ExitCategory::Deleted);
+    assert_eq!(
+        exit_of(&nothing, &logged("")).category,
+        ExitCategory::Deleted
+    );
 }
 
 #[test]
@@ -395,7 +398,10 @@ fn a_driver_that_vanished_without_a_word_is_stopped_with_its_object() {
 fn what_is_noted_is_no_news() {
     let observation = recorded("driver runs", "ok-1");
     let all = Noted {
-        uid: observation.object.as_ref().map(|object| object.uid.as_str().into()),
+        uid: observation
+            .object
+            .as_ref()
+            .map(|object| object.uid.as_str().into()),
         has_driver: true,
         has_started: true,
         is_ending: false,
@@ -434,6 +440,12 @@ fn the_termination_message_stands_in_for_a_lost_log() {
         object: None,
         driver: Some(pod(&status)),
     };
-    assert_eq!(exit_of(&observation, &logged("")).log_tail, "ValueError: no\nbye");
-    assert_eq!(exit_of(&observation, &logged("the log")).log_tail, "the log");
+    assert_eq!(
+        exit_of(&observation, &logged("")).log_tail,
+        "ValueError: no\nbye"
+    );
+    assert_eq!(
+        exit_of(&observation, &logged("the log")).log_tail,
+        "the log"
+    );
 }

@@ -120,38 +120,6 @@ pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Appl
         .await
 }
 
-pub(super) async fn live_in(store: &SqlStore, cluster: &str) -> Result<Vec<Application>> {
-    let kind = store.database.kind();
-    let mut found = store
-        .database
-        .read("list_live_applications", async |mut tx| {
-            let sql = format!(
-                "SELECT {APPLICATION} FROM applications \
-                 WHERE state IN ('LAUNCHING', 'SUBMITTED', 'RUNNING', 'CANCELLING') \
-                 ORDER BY application_id"
-            );
-            let rows = sqlx::query(AssertSqlSafe(sql))
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            let mut all = Vec::with_capacity(rows.len());
-            let mut rows = rows.into_iter().peekable();
-            while rows.peek().is_some() {
-                let chunk = rows.by_ref().take(1000).collect();
-                all.extend(rows::applications(&mut tx, kind, chunk).await?);
-            }
-            Ok::<_, crate::store::Error>(all)
-        })
-        .await?;
-    let there = |application: &Application| {
-        application
-            .attempt()
-            .is_some_and(|attempt| attempt.placement.cluster == cluster)
-    };
-    found.retain(there);
-    Ok(found)
-}
-
 pub(super) async fn live_counts(store: &SqlStore) -> Result<BTreeMap<ApplicationState, i64>> {
     store
         .database

@@ -273,7 +273,9 @@ impl Memory {
         match attention {
             Attention::Nobody => {}
             Attention::Status => self.to_examine.send(name),
-            Attention::Later => self.to_examine.send_at(name, Instant::now() + CREATOR_PAUSE),
+            Attention::Later => self
+                .to_examine
+                .send_at(name, Instant::now() + CREATOR_PAUSE),
             Attention::Ending => self.to_end.send(name),
         }
     }

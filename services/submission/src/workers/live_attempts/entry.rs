@@ -72,7 +72,10 @@ impl Entry {
     fn has_remains(&self) -> bool {
         let driver = self.driver.as_ref();
         driver.is_some_and(|driver| driver.has_finalizer || !driver.has_ended())
-            || self.object.as_ref().is_some_and(|object| object.has_finalizer)
+            || self
+                .object
+                .as_ref()
+                .is_some_and(|object| object.has_finalizer)
     }
 
     /// Who has to look after a change.
