@@ -74,3 +74,6 @@ impl LiveAttempts {
         self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,11 @@ pub(crate) struct Installation {
 
 impl Installation {
     pub(crate) async fn start(database: Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// Starts one with further variables for submission.
+    pub(crate) async fn start_with(database: Database, more: &[(&str, &str)]) -> Self {
         let control_plane = control_plane().await;
         let folder = tempfile::tempdir().unwrap();
         let proxy = FaultProxy::start(&upstream(&control_plane)).await;
@@ -65,7 +70,7 @@ impl Installation {
         );
         let clusters = format!("local={}", proxy.kubeconfig(folder.path()).display());
         let adapter_url = adapter.url();
-        let environment = [
+        let mut environment = vec![
             ("MOKA_CLUSTERS", clusters.as_str()),
             ("MOKA_DATABASE_URL", &database_url),
             ("MOKA_SCHEDULER_ADAPTER_URL", &adapter_url),
@@ -73,7 +78,9 @@ impl Installation {
             ("MOKA_RECONCILE_SECONDS", "2"),
             ("MOKA_QUEUE_POLL_SECONDS", "1"),
             ("MOKA_DRIVER_APPEARANCE_SECONDS", "2"),
+            ("MOKA_SWEEP_SECONDS", "1"),
         ];
+        environment.extend(more);
         let mut submission = Program::new("submission", folder.path(), &environment).await;
         submission.start().await;
         Self {
@@ -100,13 +107,25 @@ impl Installation {
     }
 
     pub(crate) async fn submit_to(&self, queue: &str, key: &str, instances: i32) -> String {
+        self.send(request(queue, key, instances)).await
+    }
+
+    /// Submits a small application that differs in something.
+    pub(crate) async fn submit_with(
+        &self,
+        key: &str,
+        change: impl FnOnce(&mut ApplicationSpec),
+    ) -> String {
+        let mut request = request("root.search", key, 2);
+        change(request.spec.as_mut().unwrap());
+        self.send(request).await
+    }
+
+    async fn send(&self, request: SubmitApplicationRequest) -> String {
         let mut client = self.client().await;
         let begun = Instant::now();
         loop {
-            match client
-                .submit_application(request(queue, key, instances))
-                .await
-            {
+            match client.submit_application(request.clone()).await {
                 Ok(answer) => return answer.into_inner().application.unwrap().application_id,
                 Err(status) if status.code() == tonic::Code::Unavailable => {
                     assert!(begun.elapsed() < PATIENCE, "{status}");
@@ -126,10 +145,18 @@ impl Installation {
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> ApplicationState {
+        self.cancel_with(id, false).await
+    }
+
+    pub(crate) async fn force_cancel(&self, id: &str) -> ApplicationState {
+        self.cancel_with(id, true).await
+    }
+
+    async fn cancel_with(&self, id: &str, force: bool) -> ApplicationState {
         let request = CancelApplicationRequest {
             application_id: id.to_owned(),
             reason: "a test".to_owned(),
-            force: false,
+            force,
         };
         let answer = self
             .client()

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod crash;
+mod ends;
 mod installation;
 mod objects;
 mod refusals;

@@ -9,10 +9,10 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     core::DynamicObject,
 };
 use moka_core::labels;
@@ -27,6 +27,8 @@ const NAMESPACE: &str = "spark-jobs";
 pub(crate) struct Objects {
     applications: Api<DynamicObject>,
     pods: Api<Pod>,
+    services: Api<Service>,
+    config_maps: Api<ConfigMap>,
 }
 
 impl Objects {
@@ -36,6 +38,8 @@ impl Objects {
             .unwrap();
         Self {
             applications: spark::applications(client.clone(), NAMESPACE),
+            services: Api::namespaced(client.clone(), NAMESPACE),
+            config_maps: Api::namespaced(client.clone(), NAMESPACE),
             pods: Api::namespaced(client, NAMESPACE),
         }
     }
@@ -104,6 +108,81 @@ impl Objects {
             .delete(name, &DeleteParams::default())
             .await
             .unwrap();
+    }
+
+    pub(crate) async fn delete_driver(&self, name: &str) {
+        self.pods
+            .delete(&format!("{name}-driver"), &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
+    /// Deletes a driver by force and takes all its finalizers.
+    pub(crate) async fn erase_driver(&self, name: &str) {
+        let parameters = DeleteParams::default().grace_period(0);
+        let driver = format!("{name}-driver");
+        self.pods.delete(&driver, &parameters).await.unwrap();
+        let patch = json!({ "metadata": { "finalizers": null } });
+        self.pods
+            .patch(&driver, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// An executor whose container has ended for this reason.
+    pub(crate) async fn create_ended_executor(&self, name: &str, reason: &str) {
+        let driver = self.driver(name).await.unwrap();
+        let mut pod = serde_json::to_value(&driver).unwrap();
+        let mut labels = pod["metadata"]["labels"].clone();
+        labels["spark-role"] = json!("executor");
+        pod["metadata"] = json!({ "name": format!("{name}-exec-1"), "labels": labels });
+        pod["spec"]["containers"][0]["name"] = json!(labels::EXECUTOR_CONTAINER);
+        pod["status"] = Value::Null;
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        self.pods
+            .create(&PostParams::default(), &pod)
+            .await
+            .unwrap();
+        let status = json!({ "status": { "phase": "Failed", "containerStatuses": [{
+            "name": labels::EXECUTOR_CONTAINER, "ready": false, "restartCount": 0, "image": "x", "imageID": "",
+            "state": { "terminated": { "exitCode": 137, "reason": reason } },
+        }]}});
+        self.pods
+            .patch_status(
+                &format!("{name}-exec-1"),
+                &PatchParams::default(),
+                &Patch::Merge(status),
+            )
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn create_service(&self, name: &str) {
+        let service = json!({ "metadata": { "name": name }, "spec": {
+            "clusterIP": "None", "selector": { "app": "none" }, "ports": [{ "port": 7078 }],
+        }});
+        let service: Service = serde_json::from_value(service).unwrap();
+        // Tests share the API server.
+        let _ = self.services.create(&PostParams::default(), &service).await;
+    }
+
+    pub(crate) async fn create_config_map(&self, name: &str) {
+        let map = json!({ "metadata": { "name": name }, "data": { "spark.properties": "" } });
+        let map: ConfigMap = serde_json::from_value(map).unwrap();
+        self.config_maps
+            .create(&PostParams::default(), &map)
+            .await
+            .unwrap();
+    }
+
+    /// The names of all services and config maps.
+    pub(crate) async fn leftovers(&self) -> Vec<String> {
+        let services = self.services.list(&ListParams::default()).await.unwrap();
+        let maps = self.config_maps.list(&ListParams::default()).await.unwrap();
+        let services = services.items.iter().map(|one| one.name_any());
+        services
+            .chain(maps.items.iter().map(|one| one.name_any()))
+            .collect()
     }
 
     /// What the operator does: writes the application's status.
