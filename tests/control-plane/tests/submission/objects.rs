@@ -117,16 +117,16 @@ impl Objects {
             .unwrap();
     }
 
-    /// Deletes a driver by force and takes all its finalizers.
+    /// Takes all finalizers of a driver and deletes it by force: it is gone at once.
     pub(crate) async fn erase_driver(&self, name: &str) {
-        let parameters = DeleteParams::default().grace_period(0);
         let driver = format!("{name}-driver");
-        self.pods.delete(&driver, &parameters).await.unwrap();
         let patch = json!({ "metadata": { "finalizers": null } });
         self.pods
             .patch(&driver, &PatchParams::default(), &Patch::Merge(patch))
             .await
             .unwrap();
+        let parameters = DeleteParams::default().grace_period(0);
+        self.pods.delete(&driver, &parameters).await.unwrap();
     }
 
     /// An executor whose container has ended for this reason.
