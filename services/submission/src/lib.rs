@@ -48,8 +48,8 @@ use crate::{
     metrics::Metrics,
     store::{SqlStore, fleet::FleetStore},
     workers::{
-        Clusters, LiveAttempts, Pace, Workers, deadline_lane, follow_fleet, gauge, housekeeping, launch_lane, poll_fleet,
-        poll_queues,
+        Clusters, LiveAttempts, Pace, Workers, deadline_lane, follow_fleet, gauge, housekeeping,
+        launch_lane, poll_fleet, poll_queues,
     },
 };
 

@@ -172,11 +172,11 @@ impl ClusterWorkers {
         let journal = &self.workers.journal;
         let backlog = journal.live.backlog(&self.cluster).unwrap_or_default();
         let now = self.workers.clock.now();
-        let lag = backlog
-            .oldest_create_time
-            .map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64());
+        let lag = f64::from(backlog.lag_seconds(now));
         let metrics = &journal.metrics;
-        metrics.status.operator_backlog(&self.cluster, backlog.objects, lag.max(0.0));
+        metrics
+            .status
+            .operator_backlog(&self.cluster, backlog.objects, lag);
     }
 
     /// A driver that may still appear is waited for no longer than it takes.

@@ -54,14 +54,16 @@ async fn look(lanes: &ClusterWorkers, unreachable_since: &watch::Sender<Option<T
         .clusters
         .get(&lanes.cluster)
         .map(|cluster| cluster.gate);
+    let live = &lanes.workers.journal.live;
+    let backlog = live.backlog(&lanes.cluster).unwrap_or_default();
     let health = ClusterHealth {
         reachable: problem.is_none(),
         problem: problem.map(|error| error.to_string()).unwrap_or_default(),
         unreachable_since: since,
         circuit_open: gate.as_ref().is_some_and(|gate| gate.is_open_circuit()),
         live_attempts: gate.map_or(0, |gate| gate.live()),
-        operator_backlog: 0,
-        operator_lag_seconds: 0,
+        operator_backlog: u32::try_from(backlog.objects).unwrap_or(u32::MAX),
+        operator_lag_seconds: backlog.lag_seconds(now),
         observe_time: now,
         holder: lanes.workers.holder.clone(),
     };

@@ -33,6 +33,16 @@ pub struct Backlog {
     pub oldest_create_time: Option<Timestamp>,
 }
 
+impl Backlog {
+    /// How old the oldest is, in whole seconds.
+    pub fn lag_seconds(&self, now: Timestamp) -> u32 {
+        let age = self
+            .oldest_create_time
+            .map(|oldest| now.duration_since(oldest));
+        u32::try_from(age.map_or(0, |age| age.as_secs().max(0))).unwrap_or(u32::MAX)
+    }
+}
+
 impl LiveAttempts {
     /// How far a cluster's back end is behind; `None` while this process does not watch it.
     pub fn backlog(&self, cluster: &str) -> Option<Backlog> {

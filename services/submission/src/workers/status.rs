@@ -138,7 +138,12 @@ async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> 
         _ => from_database(lanes, name).await?,
     };
     if let Some(changed) = changed {
-        lanes.workers.journal.metrics.status.looked(changed.elapsed());
+        lanes
+            .workers
+            .journal
+            .metrics
+            .status
+            .looked(changed.elapsed());
     }
     Ok(next)
 }
