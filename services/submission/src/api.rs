@@ -13,6 +13,7 @@ mod projects;
 mod retry;
 mod strategies;
 mod submit;
+mod validate;
 mod watch;
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
@@ -35,8 +36,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    client::scheduling::SchedulerInsight,
-    domain::{fleet::Fleet, links::LinkSettings, queue_tree::QueueTree},
+    client::scheduling::{Scheduler, SchedulerInsight},
+    domain::{
+        fleet::Fleet, links::LinkSettings, manifest::ManifestSettings, queue_tree::QueueTree,
+    },
     inspector::Inspector,
     journal::Journal,
     store::{
@@ -70,6 +73,8 @@ pub struct Api {
 /// read or cancel.
 #[derive(Debug, Clone)]
 pub struct Sources {
+    /// Chooses places.
+    pub scheduler: Arc<dyn Scheduler>,
     /// Knows why attempts wait.
     pub insight: Arc<dyn SchedulerInsight>,
     /// Looks into clusters.
@@ -78,6 +83,10 @@ pub struct Sources {
     pub fleet: Arc<dyn FleetStore>,
     /// The clusters and the projects' rules, as they were read last.
     pub known_fleet: tokio::sync::watch::Receiver<Arc<Fleet>>,
+    /// What every manifest has in common.
+    pub manifests: ManifestSettings,
+    /// Namespace of applications in clusters that name none.
+    pub namespace: String,
     /// Where people look.
     pub links: LinkSettings,
     /// How long one of them may take, when several are asked at the same time.
@@ -151,9 +160,9 @@ impl SubmissionService for Api {
 
     async fn validate_application(
         &self,
-        _request: Request<ValidateApplicationRequest>,
+        request: Request<ValidateApplicationRequest>,
     ) -> Result<Response<ValidateApplicationResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(validate::validate(self, request.get_ref()).await)
     }
 
     async fn retry_application(

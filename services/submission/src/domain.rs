@@ -19,6 +19,7 @@ pub mod noted;
 pub mod observation;
 pub mod platform_settings;
 pub mod policy;
+pub mod preview;
 pub mod queue_tree;
 pub mod resolve;
 pub mod retry;

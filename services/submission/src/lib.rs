@@ -129,7 +129,10 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         let interval = Duration::from_secs(workers.queue_poll_seconds);
         let queues = start_queue_poll(&context, Arc::clone(&scheduler) as _, interval);
         let sources = Sources {
+            scheduler: Arc::clone(&scheduler) as _,
             insight: scheduler,
+            manifests: connector.settings.clone(),
+            namespace: connector.namespace.clone(),
             inspector: Arc::new(KubernetesInspector::new(connector)),
             fleet: Arc::clone(&store) as _,
             known_fleet: fleet,

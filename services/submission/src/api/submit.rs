@@ -21,7 +21,12 @@ pub(super) async fn submit(
     api: &Api,
     request: &SubmitApplicationRequest,
 ) -> Result<SubmitApplicationResponse, Error> {
-    accept(api, &Submission::parse(request)?).await
+    accept(api, &parse(request)?).await
+}
+
+/// Checks a request for itself.
+pub(super) fn parse(request: &SubmitApplicationRequest) -> Result<Submission, PublicError> {
+    Submission::parse(request)
 }
 
 /// Makes a checked request durable, or finds the application that it made before.
@@ -93,7 +98,7 @@ fn repeated(
 }
 
 /// Whether the rules and the queues of now allow a request.
-async fn check(api: &Api, submission: &Submission) -> Result<Admitted, Error> {
+pub(super) async fn check(api: &Api, submission: &Submission) -> Result<Admitted, Error> {
     let Submission { project, spec, .. } = submission;
     let strategy = match spec.workflow.as_str() {
         "" => None,

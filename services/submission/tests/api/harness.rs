@@ -17,7 +17,10 @@ use moka_rpc::{
 use moka_submission::{
     SERVICE, api,
     api::{Sources, WatchPace},
-    domain::{links::LinkSettings, queue_tree::QueueTree, rules::ClusterSettings},
+    domain::{
+        links::LinkSettings, manifest::ManifestSettings, queue_tree::QueueTree,
+        rules::ClusterSettings,
+    },
     journal::Journal,
     metrics::Metrics,
     store::{SqlStore, Store, fleet::FleetStore},
@@ -26,7 +29,7 @@ use moka_submission::{
 use tokio::sync::watch;
 use tonic::Streaming;
 
-use crate::fakes::{FakeInsight, FakeInspector};
+use crate::fakes::{FakeInsight, FakeInspector, FakeScheduler};
 
 pub(crate) const MIB: i64 = 1024 * 1024;
 
@@ -36,6 +39,7 @@ pub(crate) struct Harness {
     pub(crate) queues: watch::Sender<Option<QueueTree>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) fleet: Arc<dyn FleetStore>,
+    pub(crate) scheduler: Arc<FakeScheduler>,
     pub(crate) insight: Arc<FakeInsight>,
     pub(crate) inspector: Arc<FakeInspector>,
     _folder: tempfile::TempDir,
@@ -67,12 +71,21 @@ pub(crate) async fn start() -> Harness {
         poll: Duration::from_millis(20),
         heartbeat: Duration::from_millis(100),
     };
+    let scheduler = Arc::new(FakeScheduler::default());
     let (insight, inspector) = (
         Arc::new(FakeInsight::default()),
         Arc::new(FakeInspector::default()),
     );
     let sources = Sources {
+        scheduler: Arc::clone(&scheduler) as _,
         insight: Arc::clone(&insight) as _,
+        manifests: ManifestSettings {
+            service_account: "spark".to_owned(),
+            image_pull_policy: "IfNotPresent".to_owned(),
+            event_log_host_path: "/var/lib/moka/events".to_owned(),
+            exporter: None,
+        },
+        namespace: "spark-jobs".to_owned(),
         inspector: Arc::clone(&inspector) as _,
         fleet: Arc::clone(&sql) as _,
         known_fleet: watch::channel(Arc::default()).1,
@@ -97,6 +110,7 @@ pub(crate) async fn start() -> Harness {
         queues,
         store,
         fleet: sql,
+        scheduler,
         insight,
         inspector,
         _folder: folder,

@@ -6,4 +6,5 @@ mod fakes;
 mod harness;
 mod requests;
 mod retries;
+mod validations;
 mod watches;

@@ -11,7 +11,7 @@ use crate::domain::spec::{
     SecretVariable, Spec, Tier, Volume, VolumeSource,
 };
 
-pub(super) fn spec(spec: Spec) -> wire::ApplicationSpec {
+pub(in crate::api) fn spec(spec: Spec) -> wire::ApplicationSpec {
     let volumes = spec.volumes.into_iter().map(volume).collect();
     wire::ApplicationSpec {
         r#type: language(spec.language).into(),

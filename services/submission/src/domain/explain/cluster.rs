@@ -36,6 +36,11 @@ impl ClusterFacts {
         }
     }
 
+    /// A sentence that says why it takes no new attempts; `None` when it does.
+    pub fn hindrance(&self) -> Option<String> {
+        Some(self.takes_nothing()?.message)
+    }
+
     /// Why it takes no new attempts; `None` when it does.
     pub(super) fn takes_nothing(&self) -> Option<Finding> {
         let name = &self.name;
