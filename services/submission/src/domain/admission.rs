@@ -87,3 +87,6 @@ fn complete(
     // The first cluster that completes it is enough; the others are not looked at.
     first.or_else(|error| answers.find(Result::is_ok).unwrap_or(Err(error)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,3 +230,6 @@ fn is_below(path: &str, other: &str, separator: char) -> bool {
     path.strip_prefix(other)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
 }
+
+#[cfg(test)]
+mod tests;

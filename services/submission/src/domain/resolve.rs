@@ -338,3 +338,6 @@ fn largest_bytes(spec: &Spec, pods: [&PodSpec; 2]) -> u64 {
     let bytes = pods.map(|pod| ContainerSize::of(spec.language, pod).memory_bytes());
     bytes[0].max(bytes[1])
 }
+
+#[cfg(test)]
+mod tests;

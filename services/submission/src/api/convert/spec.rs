@@ -199,3 +199,26 @@ fn language(language: Language) -> wire::ApplicationType {
         Language::Sql => wire::ApplicationType::Sql,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use moka_rpc::Violations;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::spec::{any::any_spec, parse};
+
+    proptest! {
+        #[test]
+        fn a_spec_comes_back_as_it_was_said(wire in any_spec()) {
+            let mut violations = Violations::new();
+            let parsed = parse(&mut violations, &wire).unwrap();
+            prop_assert!(violations.is_empty());
+            let again = parse(&mut violations, &spec(parsed.clone())).unwrap();
+            prop_assert!(violations.is_empty());
+            prop_assert_eq!(&again, &parsed);
+            let stored = serde_json::to_string(&parsed).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Spec>(&stored).unwrap(), parsed);
+        }
+    }
+}

@@ -55,3 +55,6 @@ pub fn project(
 pub fn strategy_names(violations: &mut Violations, path: &str, project: &str, workflow: &str) {
     strategy::names(violations, path, project, workflow);
 }
+
+#[cfg(test)]
+mod tests;

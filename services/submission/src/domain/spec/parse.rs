@@ -104,3 +104,6 @@ pub fn parse(violations: &mut Violations, spec: &ApplicationSpec) -> Option<Spec
         retry,
     })
 }
+
+#[cfg(test)]
+mod tests;
