@@ -1,6 +1,7 @@
 //! What every store must do, as one function that tests stamp on SQLite and PostgreSQL.
 
 mod endings;
+mod fleet;
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,6 +76,10 @@ pub async fn run(url: &str) -> Result<()> {
     suite
         .a_retry_waits_until_the_name_before_it_is_taken()
         .await?;
+    suite
+        .fleet()
+        .await
+        .expect("the fleet refuses only what each step expects it to");
     suite.forgotten_events_leave_a_mark().await
 }
 
