@@ -8,7 +8,8 @@ use moka_process::ProcessContext;
 use moka_proto::submission::v1::{
     ApplicationSpec, ApplicationState, ApplicationType, CancelApplicationRequest, DriverSpec,
     ExecutorSpec, ListApplicationsRequest, SubmitApplicationRequest, SubmitApplicationResponse,
-    WatchApplicationsRequest, WatchApplicationsResponse,
+    WatchApplicationsRequest, WatchApplicationsResponse, fleet_service_server::FleetServiceServer,
+    project_service_server::ProjectServiceServer, strategy_service_server::StrategyServiceServer,
     submission_service_client::SubmissionServiceClient,
 };
 use moka_rpc::{
@@ -16,9 +17,9 @@ use moka_rpc::{
 };
 use moka_submission::{
     SERVICE, api,
-    api::{Sources, WatchPace},
+    api::{FleetApi, Sources, WatchPace},
     domain::{
-        links::LinkSettings, manifest::ManifestSettings, queue_tree::QueueTree,
+        fleet::Fleet, links::LinkSettings, manifest::ManifestSettings, queue_tree::QueueTree,
         rules::ClusterSettings,
     },
     journal::Journal,
@@ -35,6 +36,8 @@ pub(crate) const MIB: i64 = 1024 * 1024;
 
 pub(crate) struct Harness {
     pub(crate) client: SubmissionServiceClient<Channel>,
+    pub(crate) channel: Channel,
+    pub(crate) known_fleet: watch::Sender<Arc<Fleet>>,
     pub(crate) context: ProcessContext,
     pub(crate) queues: watch::Sender<Option<QueueTree>>,
     pub(crate) store: Arc<dyn Store>,
@@ -95,17 +98,31 @@ pub(crate) async fn start() -> Harness {
         },
         patience: Duration::from_millis(50),
     };
+    let fleet = Arc::new(sql.fleet().await.unwrap());
+    let (known_fleet, fleet) = watch::channel(fleet);
+    let sources = Sources {
+        known_fleet: fleet,
+        ..sources
+    };
+    let fleet_api = FleetApi {
+        store: Arc::clone(&sql) as _,
+    };
     let service = api(&context, journal, known, sources, pace);
     let (channel, incoming) = memory::channel(&ClientOptions::default()).unwrap();
     let server = context
         .metrics(|registry| Server::new(ServerOptions::default(), registry))
-        .add_service(service);
+        .add_service(service)
+        .add_service(FleetServiceServer::new(fleet_api.clone()))
+        .add_service(ProjectServiceServer::new(fleet_api.clone()))
+        .add_service(StrategyServiceServer::new(fleet_api));
     context.tasks.spawn(
         "grpc",
         server.serve_incoming(incoming, context.stop.clone()),
     );
     Harness {
-        client: SubmissionServiceClient::new(channel),
+        client: SubmissionServiceClient::new(channel.clone()),
+        channel,
+        known_fleet,
         context,
         queues,
         store,

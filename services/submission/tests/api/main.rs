@@ -3,8 +3,11 @@
 
 mod explanations;
 mod fakes;
+mod fleet;
 mod harness;
+mod projects;
 mod requests;
 mod retries;
+mod strategies;
 mod validations;
 mod watches;
