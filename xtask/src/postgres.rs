@@ -24,6 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Ports are chosen before they are used, so another process may take one in between.
 const TRIES: usize = 3;
 
+/// For tests: many connections, and nothing waits for the disk.
+const QUICK: &[&str] = &[
+    "max_connections=200",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+];
+
 /// A server with its data in a temporary folder, on a free port of the loopback interface. It ends
 /// when this is dropped or this process ends.
 #[derive(Debug)]
@@ -40,13 +48,25 @@ impl TemporaryPostgres {
     /// # Errors
     /// When PostgreSQL is missing and cannot be installed, or does not start.
     pub async fn start() -> Result<Self> {
+        Self::start_with(QUICK).await
+    }
+
+    /// Starts one with its stock settings: what it commits is on disk.
+    ///
+    /// # Errors
+    /// As [`TemporaryPostgres::start`].
+    pub async fn start_durable() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(settings: &[&str]) -> Result<Self> {
         let programs = programs().await?;
         let folder = TempDir::with_prefix("moka-postgres-")?;
         let data = folder.path().join("data");
         prepare(&programs, folder.path(), &data).await?;
         for _ in 0..TRIES {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = serve(&programs, folder.path(), &data, port)?;
+            let mut server = serve(&programs, folder.path(), &data, port, settings)?;
             if ready(&programs, &mut server, port).await {
                 return Ok(Self {
                     server,
@@ -69,6 +89,14 @@ impl TemporaryPostgres {
     /// The port on the loopback interface.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// One of the server's own programs, such as `pgbench`.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing.
+    pub async fn program(&self, name: &str) -> Result<PathBuf> {
+        Ok(programs().await?.join(name))
     }
 
     /// Whether the server ended by itself.
@@ -134,7 +162,13 @@ fn as_postgres() -> (&'static str, &'static [&'static str]) {
     }
 }
 
-fn serve(programs: &Path, folder: &Path, data: &Path, port: u16) -> Result<TiedChild> {
+fn serve(
+    programs: &Path,
+    folder: &Path,
+    data: &Path,
+    port: u16,
+    settings: &[&str],
+) -> Result<TiedChild> {
     let log = File::create(folder.join("postgres.log"))?;
     let errors = log.try_clone()?;
     // INT is a fast shutdown: it also frees the shared memory.
@@ -147,17 +181,10 @@ fn serve(programs: &Path, folder: &Path, data: &Path, port: u16) -> Result<TiedC
             .arg("-D")
             .arg(data)
             .current_dir("/");
-        let settings = [
-            format!("port={port}"),
-            "listen_addresses=127.0.0.1".to_owned(),
-            "unix_socket_directories=".to_owned(),
-            "max_connections=200".to_owned(),
-            "fsync=off".to_owned(),
-            "synchronous_commit=off".to_owned(),
-            "full_page_writes=off".to_owned(),
-        ];
-        for setting in settings {
-            command.args(["-c", &setting]);
+        let port = format!("port={port}");
+        let place = [&port, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+        for setting in place.iter().chain(settings) {
+            command.args(["-c", setting]);
         }
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
     })

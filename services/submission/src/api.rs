@@ -10,9 +10,12 @@ mod get;
 mod links;
 mod list;
 mod projects;
+mod read_mask;
+mod refusal;
 mod retry;
 mod strategies;
 mod submit;
+mod submit_many;
 mod validate;
 mod watch;
 
@@ -153,9 +156,9 @@ impl SubmissionService for Api {
     }
     async fn submit_applications(
         &self,
-        _request: Request<SubmitApplicationsRequest>,
+        request: Request<SubmitApplicationsRequest>,
     ) -> Result<Response<SubmitApplicationsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        answer(submit_many::submit_many(self, request.into_inner()).await)
     }
 
     async fn validate_application(
@@ -210,14 +213,14 @@ impl From<fleet::Error> for Error {
     }
 }
 
-impl From<Error> for Status {
+impl From<Error> for PublicError {
     fn from(error: Error) -> Self {
-        let public = match error {
+        match error {
             Error::Public(public) => public,
             Error::Fleet(error) => error.into(),
             Error::Store(error) => {
                 let detail = chain(&error);
-                let public = PublicError::from(error);
+                let public = Self::from(error);
                 match public.reason {
                     ErrorReason::Internal => tracing::error!(error = detail, "a call failed"),
                     ErrorReason::StoreUnavailable => {
@@ -227,8 +230,13 @@ impl From<Error> for Status {
                 }
                 public
             }
-        };
-        status_of(&public)
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        status_of(&error.into())
     }
 }
 

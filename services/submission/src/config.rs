@@ -259,6 +259,15 @@ pub struct WatchOptions {
         default_value_t = 604_800
     )]
     pub event_retention_seconds: u32,
+
+    /// How long the audit log is kept. PostgreSQL drops it by whole months.
+    #[arg(
+        long,
+        env = "MOKA_AUDIT_RETENTION_DAYS",
+        value_name = "DAYS",
+        default_value_t = 1826
+    )]
+    pub audit_retention_days: u32,
 }
 
 /// What a process does.

@@ -38,6 +38,22 @@ impl Journal {
         Ok(submitted)
     }
 
+    /// See [`Store::submit_many`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn submit_many(
+        &self,
+        submissions: Vec<(ApplicationId, Submission)>,
+    ) -> Result<Vec<Result<Submitted>>> {
+        let submitted = self.store.submit_many(submissions).await?;
+        for submitted in submitted.iter().flatten().filter(|one| one.created) {
+            self.metrics.transition(None, submitted.application.state);
+        }
+        Ok(submitted)
+    }
+
     /// See [`Store::record`].
     ///
     /// # Errors

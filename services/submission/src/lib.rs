@@ -61,8 +61,8 @@ pub const SERVICE: ServiceInfo = ServiceInfo {
     default_admin_listen: "127.0.0.1:7501",
 };
 
-/// Largest request: far above the limits on its fields, so that those can name what is too large.
-const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// Largest message: that of many submissions. One alone has a lower limit.
+const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 /// How long somebody who asks why waits for one of those who may know.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a watch looks for what other replicas wrote.
@@ -336,6 +336,7 @@ fn pace(
         retention: Duration::from_secs(workers.retention_seconds.into()),
         tombstone_retention: Duration::from_secs(workers.tombstone_retention_seconds.into()),
         event_retention: Duration::from_secs(watches.event_retention_seconds.into()),
+        audit_retention: Duration::from_hours(24 * u64::from(watches.audit_retention_days)),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::domain::{
     application::{Application, Event},
+    filter::Filter,
     lifecycle::Happening,
     noted::Noted,
     state::ApplicationState,
@@ -47,8 +48,8 @@ pub trait Store: Debug + Send + Sync {
     /// One application.
     async fn get(&self, id: ApplicationId) -> Result<Option<Application>>;
 
-    /// A page of applications, newest first.
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Application>>;
+    /// A page of applications.
+    async fn list(&self, query: &ListQuery) -> Result<Listed>;
 
     /// Events of one application after a sequence number, oldest first.
     async fn events(&self, id: ApplicationId, after: i64, limit: u32) -> Result<Vec<Event>>;
@@ -112,8 +113,15 @@ pub trait Store: Debug + Send + Sync {
         pause: Duration,
     ) -> Result<()>;
 
-    /// Forgets events that are older than a time. Returns how many.
+    /// Forgets events that are older than a time; a watch can go on after none of them. Returns how
+    /// many.
     async fn prune_events(&self, before: Timestamp) -> Result<u64>;
+
+    /// Forgets audit rows that are older than a time, on PostgreSQL by whole months.
+    async fn prune_audit(&self, before: Timestamp) -> Result<()>;
+
+    /// Makes room for what will happen in this and the coming months.
+    async fn prepare_months(&self) -> Result<()>;
 
     /// Takes or renews a named lease; `false` while another holds it.
     async fn take_lease(&self, name: &str, holder: &str, lease: Duration) -> Result<bool>;
@@ -144,10 +152,56 @@ pub struct ListQuery {
     pub projects: Vec<String>,
     /// Only these states; all when empty.
     pub states: Vec<ApplicationState>,
-    /// The last application of the page before.
-    pub after: Option<ApplicationId>,
+    /// Only those for which it holds.
+    pub filter: Option<Filter>,
+    /// What comes first.
+    pub order: Order,
+    /// Where the page before ended.
+    pub after: Option<Position>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// The order of a list. Applications are accepted in the order of their ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By acceptance, the newest first.
+    #[default]
+    NewestFirst,
+    /// By acceptance, the oldest first.
+    OldestFirst,
+    /// By the last change of state, the latest first.
+    LastChangedFirst,
+    /// By the last change of state, the latest last.
+    LastChangedLast,
+}
+
+/// Where a page ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The last application that was looked at.
+    pub id: ApplicationId,
+    /// When its state last changed.
+    pub update_time: Timestamp,
+}
+
+impl Position {
+    /// Right behind an application.
+    pub fn of(application: &Application) -> Self {
+        Self {
+            id: application.id,
+            update_time: application.update_time,
+        }
+    }
+}
+
+/// A page of applications.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The page; it may be short, and even empty, although others follow.
+    pub applications: Vec<Application>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Position>,
 }
 
 /// Which changes a watch wants.

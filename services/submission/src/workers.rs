@@ -98,6 +98,8 @@ pub struct Pace {
     pub tombstone_retention: Duration,
     /// How long events are kept.
     pub event_retention: Duration,
+    /// How long audit rows are kept.
+    pub audit_retention: Duration,
 }
 
 /// One cluster's lanes.

@@ -3,6 +3,7 @@
 
 mod figure;
 mod history;
+mod submission;
 
 use clap::{Parser, ValueEnum};
 
@@ -17,12 +18,15 @@ struct Arguments {
 enum Area {
     /// Reading an event log, beside a real Spark History Server.
     History,
+    /// The front door: accepting and reading, beside pgbench.
+    Submission,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let figures = match Arguments::parse().area {
         Area::History => history::measure().await?,
+        Area::Submission => submission::measure().await?,
     };
     for figure in figures {
         println!("{}", serde_json::to_string(&figure)?);

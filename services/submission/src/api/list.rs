@@ -1,11 +1,18 @@
 //! `ListApplications`.
 
+use jiff::Timestamp;
 use moka_core::{ErrorReason, PublicError};
-use moka_proto::submission::v1::{ListApplicationsRequest, ListApplicationsResponse};
+use moka_proto::submission::v1::{Application, ListApplicationsRequest, ListApplicationsResponse};
 use moka_rpc::{Fingerprint, Page, Violations};
 
-use super::{Api, Error, convert};
-use crate::{domain::state::ApplicationState, store::ListQuery};
+use super::{Api, Error, convert, read_mask::ReadMask};
+use crate::{
+    domain::{
+        filter::{self, Filter},
+        state::ApplicationState,
+    },
+    store::{ListQuery, Order, Position},
+};
 
 /// How many projects a list may name.
 const MOST_PROJECTS: usize = 100;
@@ -16,31 +23,46 @@ pub(super) async fn list(
 ) -> Result<ListApplicationsResponse, Error> {
     let page_size = std::mem::take(&mut request.page_size);
     let page_token = std::mem::take(&mut request.page_token);
+    let mask = ReadMask::parse(request.read_mask.take())?;
     let page = Page::parse(page_size, &page_token, Fingerprint::of(&request))?;
-    let states = filter(&request)?;
-    let after = page.after.as_deref().map(str::parse).transpose();
+    let states = states(&request)?;
     let query = ListQuery {
-        projects: request.projects,
         states,
-        after: after.map_err(|_damaged| invalid_token())?,
-        // One more tells whether there is another page.
-        limit: page.size + 1,
+        filter: filter(&request.filter)?,
+        order: order(&request.order_by)?,
+        after: page.after.as_deref().map(position).transpose()?,
+        limit: page.size,
+        projects: request.projects,
     };
-    let mut found = api.store.list(&query).await?;
-    let size = usize::try_from(page.size).unwrap_or(usize::MAX);
-    let more = found.len() > size;
-    found.truncate(size);
-    let next_page_token = match found.last() {
-        Some(last) if more => page.token_after(&last.id.to_string()),
-        _ => String::new(),
-    };
+    let listed = api.store.list(&query).await?;
+    let next = listed.next.map(|next| page.token_after(&text_of(&next)));
+    let shown = |application| -> Application { mask.apply(convert::application(application)) };
     Ok(ListApplicationsResponse {
-        applications: found.into_iter().map(convert::application).collect(),
-        next_page_token,
+        applications: listed.applications.into_iter().map(shown).collect(),
+        next_page_token: next.unwrap_or_default(),
     })
 }
 
-fn filter(request: &ListApplicationsRequest) -> Result<Vec<ApplicationState>, PublicError> {
+/// The filter of a list or a watch.
+pub(super) fn filter(text: &str) -> Result<Option<Filter>, PublicError> {
+    Ok(filter::parse(text)?)
+}
+
+fn order(text: &str) -> Result<Order, PublicError> {
+    match text {
+        "" | "create_time desc" => Ok(Order::NewestFirst),
+        "create_time" | "create_time asc" => Ok(Order::OldestFirst),
+        "update_time desc" => Ok(Order::LastChangedFirst),
+        "update_time" | "update_time asc" => Ok(Order::LastChangedLast),
+        _ => {
+            let rule = "must be `create_time` or `update_time`, alone or followed by ` desc`";
+            let message = "the list cannot be ordered so";
+            Err(PublicError::new(ErrorReason::InvalidFilter, message).with_field("order_by", rule))
+        }
+    }
+}
+
+fn states(request: &ListApplicationsRequest) -> Result<Vec<ApplicationState>, PublicError> {
     let mut violations = Violations::new();
     if request.projects.len() > MOST_PROJECTS {
         violations.add("projects", format!("must be at most {MOST_PROJECTS}"));
@@ -48,7 +70,7 @@ fn filter(request: &ListApplicationsRequest) -> Result<Vec<ApplicationState>, Pu
     for project in &request.projects {
         violations.dns_label("projects", project);
     }
-    let states: Vec<_> = request
+    let mut states: Vec<_> = request
         .states
         .iter()
         .filter_map(|state| convert::state_of(*state))
@@ -57,9 +79,23 @@ fn filter(request: &ListApplicationsRequest) -> Result<Vec<ApplicationState>, Pu
         violations.add("states", "must be states of an application");
     }
     violations.into_result()?;
+    states.sort_unstable();
+    states.dedup();
     Ok(states)
 }
 
-fn invalid_token() -> PublicError {
-    PublicError::new(ErrorReason::InvalidPageToken, "the page token is damaged")
+/// A position inside a token: microseconds and id.
+fn text_of(position: &Position) -> String {
+    format!("{}/{}", position.update_time.as_microsecond(), position.id)
+}
+
+fn position(text: &str) -> Result<Position, PublicError> {
+    let parsed = text.split_once('/').and_then(|(time, id)| {
+        Some(Position {
+            update_time: Timestamp::from_microsecond(time.parse().ok()?).ok()?,
+            id: id.parse().ok()?,
+        })
+    });
+    parsed
+        .ok_or_else(|| PublicError::new(ErrorReason::InvalidPageToken, "the page token is damaged"))
 }

@@ -4,15 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use moka_core::{ApplicationId, ErrorReason, PublicError};
 use moka_proto::submission::v1::{SubmitApplicationRequest, SubmitApplicationResponse};
+use prost::Message as _;
 use tokio::time::Instant;
 
 use super::{Api, Error, convert};
-use crate::domain::{
-    admission::{AdmissionRules, Admitted, admit},
-    application::Application,
-    difference::first_difference,
-    submission::Submission,
+use crate::{
+    domain::{
+        admission::{AdmissionRules, Admitted, admit},
+        application::Application,
+        difference::first_difference,
+        submission::Submission,
+    },
+    store::Submitted,
 };
+
+/// Far above the limits on its fields, so that those can name what is too large.
+const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// When the queue tree is not known yet, it will be after its next poll.
 const QUEUE_TREE_PAUSE: Duration = Duration::from_secs(2);
@@ -24,8 +31,14 @@ pub(super) async fn submit(
     accept(api, &parse(request)?).await
 }
 
-/// Checks a request for itself.
+/// Checks a request.
 pub(super) fn parse(request: &SubmitApplicationRequest) -> Result<Submission, PublicError> {
+    let size = request.encoded_len();
+    if size > MAX_REQUEST_BYTES {
+        let message = format!("the request has {size} bytes");
+        let rule = format!("must be at most {MAX_REQUEST_BYTES} bytes with everything in it");
+        return Err(PublicError::new(ErrorReason::InvalidField, message).with_field("spec", rule));
+    }
     Submission::parse(request)
 }
 
@@ -35,24 +48,41 @@ pub(super) async fn accept(
     submission: &Submission,
 ) -> Result<SubmitApplicationResponse, Error> {
     let began = Instant::now();
-    let admitted = match check(api, submission).await {
-        Ok(admitted) => admitted,
-        Err(refusal) => {
-            // A repeated request gets its answer whatever has become of the rules and the queue.
-            let earlier = earlier(api, submission).await?.ok_or(refusal)?;
-            return repeated(submission, &earlier);
-        }
-    };
+    if let Some(earlier) = earlier_unless_allowed(api, submission).await? {
+        return repeated(submission, &earlier);
+    }
     let id = ApplicationId::mint(&*api.clock, &*api.entropy);
     let submitted = api.journal.submit(id, submission).await?;
+    answer(api, submission, submitted, began)
+}
+
+/// Checks what the database does not know. A repeated request gets its answer whatever has become
+/// of the rules and the queue.
+pub(super) async fn earlier_unless_allowed(
+    api: &Api,
+    submission: &Submission,
+) -> Result<Option<Application>, Error> {
+    match check(api, submission).await {
+        Ok(_) => Ok(None),
+        Err(refusal) => Ok(Some(earlier(api, submission).await?.ok_or(refusal)?)),
+    }
+}
+
+/// The answer to a submission that the database has.
+pub(super) fn answer(
+    api: &Api,
+    submission: &Submission,
+    submitted: Submitted,
+    began: Instant,
+) -> Result<SubmitApplicationResponse, Error> {
     if !submitted.created {
         return repeated(submission, &submitted.application);
     }
     api.journal.metrics.accepted(began.elapsed());
     tracing::debug!(
-        application.id = %id,
+        application.id = %submitted.application.id,
         application.project = submission.project,
-        queue = admitted.queue,
+        queue = submission.spec.queue,
         "application accepted"
     );
     Ok(SubmitApplicationResponse {
@@ -74,7 +104,7 @@ async fn earlier(api: &Api, submission: &Submission) -> Result<Option<Applicatio
 }
 
 /// The same request gets the same application, another one a refusal that changes nothing.
-fn repeated(
+pub(super) fn repeated(
     submission: &Submission,
     earlier: &Application,
 ) -> Result<SubmitApplicationResponse, Error> {

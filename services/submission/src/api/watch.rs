@@ -15,8 +15,11 @@ use moka_rpc::{Fingerprint, Page, Violations};
 use tokio::time::{Instant, timeout};
 use tonic::Status;
 
-use super::{Api, Error, WatchPace, convert, not_found, parse_id};
-use crate::store::{Change, ChangeFilter, ListQuery, Store};
+use super::{Api, Error, WatchPace, convert, list, not_found, parse_id};
+use crate::{
+    domain::{application::Application, filter::Filter, state::ApplicationState},
+    store::{Change, ChangeFilter, ListQuery, Position, Store},
+};
 
 const SNAPSHOT_PAGE: u32 = 200;
 const CHANGES_PAGE: u32 = 500;
@@ -31,6 +34,7 @@ pub(super) async fn watch(
     // A page of one entry: only its token is used, as the cursor.
     let position =
         Page::parse(1, &cursor, Fingerprint::of(&request)).map_err(|_damaged| invalid_cursor())?;
+    let conditions = list::filter(&request.filter)?;
     let filter = filter(api, &request).await?;
     let written = api.store.written();
     let horizon = api.store.changes(&filter, i64::MAX, 1).await?;
@@ -51,6 +55,8 @@ pub(super) async fn watch(
         store: Arc::clone(&api.store),
         pace: api.watch,
         filter,
+        conditions,
+        live_only: request.live_only,
         position,
         // Changes since before the snapshot began may be in it or not.
         begin: horizon.last,
@@ -83,7 +89,7 @@ async fn filter(api: &Api, request: &WatchApplicationsRequest) -> Result<ChangeF
 }
 
 enum Phase {
-    Snapshot { after: Option<ApplicationId> },
+    Snapshot { after: Option<Position> },
     Tail { after: i64 },
 }
 
@@ -91,6 +97,9 @@ struct Watch {
     store: Arc<dyn Store>,
     pace: WatchPace,
     filter: ChangeFilter,
+    /// Conditions on the application as it is.
+    conditions: Option<Filter>,
+    live_only: bool,
     position: Page,
     begin: i64,
     /// Versions in the snapshot that are newer than its begin: their changes were told already.
@@ -108,44 +117,70 @@ impl Watch {
                 self.heartbeat_at = Instant::now() + self.pace.heartbeat;
                 return Ok(step);
             }
-            self.phase = match self.phase {
-                Phase::Snapshot { after } => self.snapshot(after).await?,
-                Phase::Tail { after } => self.tail(after).await?,
+            self.phase = match &self.phase {
+                Phase::Snapshot { after } => {
+                    let after = after.clone();
+                    self.snapshot(after).await?
+                }
+                Phase::Tail { after } => {
+                    let after = *after;
+                    self.tail(after).await?
+                }
             };
         }
     }
 
-    async fn snapshot(&mut self, after: Option<ApplicationId>) -> Result<Phase, Error> {
-        let page = if let Some(id) = self.filter.application_id {
-            self.store.get(id).await?.into_iter().collect()
-        } else {
-            let query = ListQuery {
-                projects: self.filter.project.iter().cloned().collect(),
-                states: Vec::new(),
-                after,
-                limit: SNAPSHOT_PAGE,
-            };
-            self.store.list(&query).await?
-        };
-        let full = page.len() >= usize::try_from(SNAPSHOT_PAGE).unwrap_or(usize::MAX);
-        let last = page.last().map(|application| application.id);
+    async fn snapshot(&mut self, after: Option<Position>) -> Result<Phase, Error> {
+        let (page, next) = self.snapshot_page(after).await?;
         for application in page {
-            let other_project = |project: &String| *project != application.submission.project;
-            if self.filter.project.as_ref().is_some_and(other_project) {
-                continue;
-            }
             if application.version > self.begin {
                 self.in_snapshot.insert(application.id, application.version);
             }
-            let step = Step::Snapshot(convert::application(application));
-            self.ready.push_back(self.response(step, None));
+            if self.is_wanted(&application) {
+                let step = Step::Snapshot(convert::application(application));
+                self.ready.push_back(self.response(step, None));
+            }
         }
-        if full {
-            return Ok(Phase::Snapshot { after: last });
+        if next.is_some() {
+            return Ok(Phase::Snapshot { after: next });
         }
         let end = self.response(Step::SnapshotEnd(SnapshotEnd {}), Some(self.begin));
         self.ready.push_back(end);
         Ok(Phase::Tail { after: self.begin })
+    }
+
+    async fn snapshot_page(
+        &self,
+        after: Option<Position>,
+    ) -> Result<(Vec<Application>, Option<Position>), Error> {
+        if let Some(id) = self.filter.application_id {
+            let application = self.store.get(id).await?;
+            return Ok((application.into_iter().collect(), None));
+        }
+        let live = |state: &ApplicationState| self.live_only && !state.is_final();
+        let query = ListQuery {
+            projects: self.filter.project.iter().cloned().collect(),
+            states: ApplicationState::ALL.into_iter().filter(live).collect(),
+            filter: self.conditions.clone(),
+            after,
+            limit: SNAPSHOT_PAGE,
+            ..ListQuery::default()
+        };
+        let listed = self.store.list(&query).await?;
+        Ok((listed.applications, listed.next))
+    }
+
+    /// Whether an application passes all conditions; those on the snapshot alone included.
+    fn is_wanted(&self, application: &Application) -> bool {
+        let other_project = |project: &String| *project != application.submission.project;
+        !(self.filter.project.as_ref().is_some_and(other_project)
+            || self.live_only && application.state.is_final())
+            && self.passes(application)
+    }
+
+    fn passes(&self, application: &Application) -> bool {
+        let conditions = self.conditions.as_ref();
+        conditions.is_none_or(|filter| filter.matches(application))
     }
 
     async fn tail(&mut self, after: i64) -> Result<Phase, Error> {
@@ -159,7 +194,7 @@ impl Watch {
             return Err(expired_cursor().into());
         }
         for change in page.matching {
-            if !self.was_in_snapshot(&change) {
+            if self.passes(&change.application) && !self.was_in_snapshot(&change) {
                 let sequence = change.event.sequence;
                 let step = Step::Change(ApplicationChange {
                     event: Some(convert::event(change.event)),

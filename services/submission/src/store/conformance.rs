@@ -307,16 +307,18 @@ impl Suite {
         let mut query = ListQuery {
             projects: vec!["pages".to_owned(), "nobody".to_owned()],
             states: vec![ApplicationState::Queued],
-            after: None,
             limit: 2,
+            ..ListQuery::default()
         };
         let first = self.store.list(&query).await?;
-        query.after = first.last().map(|one| one.id);
+        query.after = first.next;
         let second = self.store.list(&query).await?;
-        let found: Vec<_> = first.into_iter().chain(second).map(|one| one.id).collect();
+        assert_eq!(second.next, None);
+        let both = first.applications.into_iter().chain(second.applications);
+        let found: Vec<_> = both.map(|one| one.id).collect();
         assert_eq!(found, expected);
         query.states = vec![ApplicationState::Running];
-        assert_eq!(self.store.list(&query).await?, []);
+        assert_eq!(self.store.list(&query).await?.applications, []);
         Ok(())
     }
 

@@ -8,11 +8,15 @@
 mod batch;
 mod clean_up;
 mod events;
+mod filter;
 mod fleet;
 mod group;
 mod launches;
 mod leases;
+mod list;
 mod live;
+mod months;
+mod prune;
 mod read;
 mod record;
 mod rows;
@@ -31,8 +35,8 @@ use tokio::sync::watch;
 
 use self::writer::Queue;
 use super::{
-    ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, LiveAttempt, Recorded,
-    Result, Store, Submitted,
+    ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Listed, LiveAttempt,
+    Recorded, Result, Store, Submitted,
 };
 use crate::domain::{
     application::{Application, Event},
@@ -46,6 +50,7 @@ const MIGRATIONS: &[Migration] = moka_db::migrations![
     "20261121100000_front_door",
     "20261121110000_endings",
     "20261121112000_fleet",
+    "20261121113000_months",
 ];
 
 /// A store over a database.
@@ -74,12 +79,17 @@ impl SqlStore {
         let (queue, writer) =
             writer::pair(database.clone(), Arc::clone(&clock), Arc::clone(&written));
         tasks.spawn("store_writer", writer.run());
-        Ok(Self {
+        let store = Self {
             database,
             clock,
             written,
             queue,
-        })
+        };
+        if let Err(error) = store.prepare_months().await {
+            // Rows without a month of their own go into the default partition.
+            tracing::warn!(%error, "partitions cannot be made");
+        }
+        Ok(store)
     }
 
     /// The time, as exact as the database keeps it.
@@ -120,8 +130,8 @@ impl Store for SqlStore {
         read::get(self, id).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Application>> {
-        read::list(self, query).await
+    async fn list(&self, query: &ListQuery) -> Result<Listed> {
+        list::list(self, query).await
     }
 
     async fn events(&self, id: ApplicationId, after: i64, limit: u32) -> Result<Vec<Event>> {
@@ -197,7 +207,15 @@ impl Store for SqlStore {
     }
 
     async fn prune_events(&self, before: Timestamp) -> Result<u64> {
-        events::prune(self, before).await
+        prune::events(self, before).await
+    }
+
+    async fn prepare_months(&self) -> Result<()> {
+        months::prepare(self).await
+    }
+
+    async fn prune_audit(&self, before: Timestamp) -> Result<()> {
+        prune::audit(self, before).await
     }
 
     async fn take_lease(&self, name: &str, holder: &str, lease: Duration) -> Result<bool> {

@@ -32,12 +32,7 @@ pub async fn housekeeping(
             }
             if Instant::now() >= prune_at {
                 prune_at = Instant::now() + PRUNE_INTERVAL;
-                let kept =
-                    SignedDuration::try_from(pace.event_retention).unwrap_or(SignedDuration::MAX);
-                // A retention that reaches beyond the calendar keeps everything.
-                if let Ok(before) = clock.now().checked_sub(kept) {
-                    prune(&journal, before).await;
-                }
+                keep_house(&journal, clock.now(), &pace).await;
             }
         }
         if !pause(&stop, INTERVAL).await {
@@ -46,10 +41,26 @@ pub async fn housekeeping(
     }
 }
 
-async fn prune(journal: &Journal, before: jiff::Timestamp) {
-    match journal.store.prune_events(before).await {
-        Ok(0) => {}
-        Ok(count) => tracing::info!(count, "old events forgotten"),
-        Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
+async fn keep_house(journal: &Journal, now: jiff::Timestamp, pace: &Pace) {
+    if let Err(error) = journal.store.prepare_months().await {
+        tracing::warn!(%error, "room for the coming months cannot be made");
     }
+    if let Some(before) = end_of_retention(now, pace.event_retention) {
+        match journal.store.prune_events(before).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old events forgotten"),
+            Err(error) => tracing::warn!(%error, "old events cannot be forgotten"),
+        }
+    }
+    if let Some(before) = end_of_retention(now, pace.audit_retention)
+        && let Err(error) = journal.store.prune_audit(before).await
+    {
+        tracing::warn!(%error, "old audit rows cannot be forgotten");
+    }
+}
+
+/// A retention that reaches beyond the calendar keeps everything.
+fn end_of_retention(now: jiff::Timestamp, kept: Duration) -> Option<jiff::Timestamp> {
+    let kept = SignedDuration::try_from(kept).ok()?;
+    now.checked_sub(kept).ok()
 }

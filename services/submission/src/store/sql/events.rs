@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use moka_core::ApplicationId;
-use moka_db::{Connection, DatabaseKind, Isolation};
+use moka_db::{Connection, DatabaseKind};
 use sqlx::AssertSqlSafe;
 
 use super::{
@@ -17,9 +16,6 @@ use crate::{
     domain::{application::Event, state::ApplicationState},
     store::{Change, ChangeFilter, Changes, Result},
 };
-
-/// How many events one transaction forgets at most.
-const PRUNE_LIMIT: i64 = 10_000;
 
 /// An event and what the audit log says of it, under the event's number.
 #[derive(Debug)]
@@ -202,34 +198,4 @@ async fn with_applications(
         Some(Change { event, application })
     };
     Ok(events.into_iter().filter_map(change).collect())
-}
-
-pub(super) async fn prune(store: &SqlStore, before: Timestamp) -> Result<u64> {
-    store
-        .database
-        .transaction_at(Isolation::ReadCommitted, "prune_events", async |mut tx| {
-            // Times rise with sequence numbers but for clocks that were set back, so what goes is
-            // everything up to a number.
-            let sql = "SELECT max(sequence) FROM (SELECT sequence FROM application_events \
-                       WHERE time < $1 ORDER BY sequence LIMIT $2) AS old";
-            let through: Option<i64> = sqlx::query_scalar(sql)
-                .bind(before.as_microsecond())
-                .bind(PRUNE_LIMIT)
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            let Some(through) = through else { return Ok(0) };
-            let gone = sqlx::query("DELETE FROM application_events WHERE sequence <= $1")
-                .bind(through)
-                .execute(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            sqlx::query("UPDATE event_sequence SET pruned_through = $1 WHERE id = 1")
-                .bind(through)
-                .execute(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            Ok(gone.rows_affected())
-        })
-        .await
 }

@@ -9,11 +9,11 @@ use sqlx::AssertSqlSafe;
 use super::{
     SqlStore,
     batch::{self, in_list},
-    rows::{self, APPLICATION, placeholders},
+    rows::{self, APPLICATION},
 };
 use crate::{
     domain::{application::Application, state::ApplicationState},
-    store::{ListQuery, Result},
+    store::Result,
 };
 
 pub(super) async fn get(store: &SqlStore, id: ApplicationId) -> Result<Option<Application>> {
@@ -68,56 +68,6 @@ async fn select(
         .await
         .map_err(moka_db::Error::from)?;
     rows::applications(tx, kind, rows).await
-}
-
-pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Vec<Application>> {
-    let kind = store.database.kind();
-    let ListQuery {
-        projects,
-        states,
-        after,
-        limit,
-    } = query;
-    let mut conditions = vec!["1 = 1".to_owned()];
-    let mut values = Vec::new();
-    for (column, wanted) in [
-        ("project", projects.clone()),
-        (
-            "state",
-            states
-                .iter()
-                .map(|state| state.as_str().to_owned())
-                .collect(),
-        ),
-    ] {
-        if !wanted.is_empty() {
-            let placeholders = placeholders(values.len() + 1, wanted.len());
-            conditions.push(format!("{column} IN ({placeholders})"));
-            values.extend(wanted);
-        }
-    }
-    if let Some(after) = after {
-        values.push(after.to_string());
-        conditions.push(format!("application_id < ${}", values.len()));
-    }
-    let sql = format!(
-        "SELECT {APPLICATION} FROM applications WHERE {} ORDER BY application_id DESC LIMIT {limit}",
-        conditions.join(" AND ")
-    );
-    store
-        .database
-        .read("list_applications", async |mut tx| {
-            let mut query = sqlx::query(AssertSqlSafe(sql.clone()));
-            for value in &values {
-                query = query.bind(value.clone());
-            }
-            let rows = query
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            rows::applications(&mut tx, kind, rows).await
-        })
-        .await
 }
 
 pub(super) async fn live_counts(store: &SqlStore) -> Result<BTreeMap<ApplicationState, i64>> {

@@ -81,6 +81,9 @@ pub(super) fn pair(
 impl Queue {
     /// Writes, or says at once that too much is waiting. One outcome for each write.
     pub(super) async fn write(&self, writes: Vec<Write>) -> Result<Vec<Result<Outcome>>> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
         let bytes = bytes_of(&writes);
         let place = Arc::clone(&self.bytes)
             .try_acquire_many_owned(permits(bytes))
