@@ -1,10 +1,14 @@
 //! A cluster as the workers use it, whatever runs Spark there.
 
+pub mod conformance;
+mod simulated;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use moka_core::AttemptName;
+pub use simulated::SimulatedCluster;
 
 use crate::domain::{
     application::{Application, Attempt},

@@ -1,0 +1,310 @@
+//! What every launcher must do, as one function that tests stamp on each implementation.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt as _, future::join_all, stream::BoxStream};
+use jiff::Timestamp;
+use moka_core::{ApplicationId, AttemptName};
+
+use super::{Created, Fence, Launcher, Result, Sighting, SimulatedCluster, Target};
+use crate::{
+    domain::{
+        application::{Application, Attempt, Placement},
+        lifecycle::{Happening, apply},
+        observation::{Container, Owner},
+        resolve::{Rules, resolve},
+        state::ApplicationState,
+    },
+    store::conformance::submission,
+};
+
+/// How long a change may take until a watch names it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What others than the launcher do in its cluster.
+#[async_trait]
+pub trait Others: Send + Sync {
+    /// The operator makes the driver's pod from the attempt's object.
+    async fn create_driver(&self, name: AttemptName);
+
+    /// The kubelet starts its container.
+    async fn run_driver(&self, name: AttemptName);
+
+    /// Its container ends.
+    async fn end_driver(&self, name: AttemptName, exit_code: i32);
+
+    /// Somebody else makes an object of this name.
+    async fn create_stranger(&self, name: AttemptName);
+}
+
+#[async_trait]
+impl Others for SimulatedCluster {
+    async fn create_driver(&self, name: AttemptName) {
+        Self::create_driver(self, name);
+    }
+
+    async fn run_driver(&self, name: AttemptName) {
+        Self::run_driver(self, name);
+    }
+
+    async fn end_driver(&self, name: AttemptName, exit_code: i32) {
+        Self::end_driver(self, name, exit_code);
+    }
+
+    async fn create_stranger(&self, name: AttemptName) {
+        Self::create_stranger(self, name);
+    }
+}
+
+/// Runs the whole suite in the namespace `namespace`; each step uses an id of its own.
+///
+/// # Errors
+///
+/// The first error that no step expects.
+///
+/// # Panics
+///
+/// When the launcher does otherwise than the suite demands.
+pub async fn run(
+    launcher: &dyn Launcher,
+    others: &dyn Others,
+    namespace: &str,
+    mut ids: impl FnMut() -> ApplicationId + Send,
+) -> Result<()> {
+    let mut suite = || Suite::new(launcher, others, launching(ids(), namespace));
+    suite().a_repeated_create_finds_its_own_object().await?;
+    suite().concurrent_creates_make_one_object().await?;
+    suite()
+        .a_tombstone_keeps_creates_out_until_it_is_removed()
+        .await?;
+    suite().a_stranger_is_neither_adopted_nor_touched().await?;
+    suite()
+        .finalizers_keep_what_was_stopped_until_it_is_released()
+        .await?;
+    suite().a_finished_object_keeps_its_name().await?;
+    suite().watches_name_what_changes().await?;
+    suite().what_is_not_there_is_no_error().await
+}
+
+/// An application whose first attempt is to be created.
+fn launching(id: ApplicationId, namespace: &str) -> Application {
+    let submission = submission("team-a", "key", 0);
+    let launch = resolve(&submission.spec, Rules::default()).expect("it lacks nothing");
+    let now = Timestamp::from_second(1_800_000_000).expect("the second is in range");
+    let mut application = Application {
+        id,
+        submission,
+        predecessor: None,
+        state: ApplicationState::Queued,
+        attempts: Vec::new(),
+        create_time: now,
+        update_time: now,
+        end_time: None,
+        version: 1,
+        next_attempt_time: None,
+    };
+    let placed = Happening::Placed {
+        attempt_number: 1,
+        placement: Placement {
+            cluster: "local".to_owned(),
+            queue: "root.demo".to_owned(),
+            namespace: namespace.to_owned(),
+            scheduler_name: "yunikorn".to_owned(),
+            ..Placement::default()
+        },
+        launch: Box::new(launch),
+    };
+    apply(&mut application, &placed, now);
+    application
+}
+
+struct Suite<'a> {
+    launcher: &'a dyn Launcher,
+    others: &'a dyn Others,
+    application: Application,
+    target: Target,
+}
+
+impl<'a> Suite<'a> {
+    fn new(launcher: &'a dyn Launcher, others: &'a dyn Others, application: Application) -> Self {
+        let attempt = application.attempt().expect("it has an attempt");
+        let target = Target::of(&application, attempt);
+        Self {
+            launcher,
+            others,
+            application,
+            target,
+        }
+    }
+
+    fn attempt(&self) -> &Attempt {
+        self.application.attempt().expect("it has an attempt")
+    }
+
+    async fn create(&self) -> Result<Created> {
+        self.launcher
+            .create(&self.application, self.attempt())
+            .await
+    }
+
+    async fn created(&self) -> Result<String> {
+        match self.create().await? {
+            Created::New { uid } => Ok(uid),
+            other => panic!("{other:?} where nothing was"),
+        }
+    }
+
+    async fn a_repeated_create_finds_its_own_object(&self) -> Result<()> {
+        let uid = self.created().await?;
+        assert_eq!(self.create().await?, Created::Adopted { uid: uid.clone() });
+        let seen = self.launcher.observe(&self.target).await?;
+        let object = seen.object.expect("it was created");
+        assert_eq!((object.owner, &object.uid), (Owner::Attempt, &uid));
+        assert!(object.has_finalizer && object.delete_time.is_none());
+        assert_eq!(seen.driver, None);
+        assert_eq!(
+            self.launcher.fence(&self.target).await?,
+            Fence::Object { uid }
+        );
+        Ok(())
+    }
+
+    async fn concurrent_creates_make_one_object(&self) -> Result<()> {
+        let all = join_all((0..8).map(|_| self.create())).await;
+        let mut uids = Vec::new();
+        let mut new = 0;
+        for one in all {
+            match one? {
+                Created::New { uid } => {
+                    new += 1;
+                    uids.push(uid);
+                }
+                Created::Adopted { uid } => uids.push(uid),
+                Created::NameTaken(owner) => panic!("the name is {owner:?}'s"),
+            }
+        }
+        uids.dedup();
+        assert_eq!((new, uids.len()), (1, 1));
+        Ok(())
+    }
+
+    async fn a_tombstone_keeps_creates_out_until_it_is_removed(&self) -> Result<()> {
+        for _ in 0..2 {
+            assert_eq!(self.launcher.fence(&self.target).await?, Fence::Tombstone);
+        }
+        assert_eq!(self.create().await?, Created::NameTaken(Owner::Tombstone));
+        self.launcher.stop(&self.target).await?;
+        assert_eq!(self.launcher.release(&self.target).await?, 0);
+        let seen = self.launcher.observe(&self.target).await?;
+        assert_eq!(seen.object.expect("it stays").owner, Owner::Tombstone);
+        self.launcher.remove(&self.target).await?;
+        self.created().await.map(drop)
+    }
+
+    async fn a_stranger_is_neither_adopted_nor_touched(&self) -> Result<()> {
+        self.others.create_stranger(self.target.name).await;
+        assert_eq!(self.create().await?, Created::NameTaken(Owner::Stranger));
+        assert_eq!(self.launcher.fence(&self.target).await?, Fence::Stranger);
+        self.launcher.stop(&self.target).await?;
+        assert_eq!(self.launcher.release(&self.target).await?, 0);
+        self.launcher.remove(&self.target).await?;
+        let seen = self.launcher.observe(&self.target).await?;
+        let object = seen.object.expect("it is not ours to delete");
+        assert_eq!((object.owner, object.delete_time), (Owner::Stranger, None));
+        Ok(())
+    }
+
+    async fn finalizers_keep_what_was_stopped_until_it_is_released(&self) -> Result<()> {
+        self.created().await?;
+        self.others.create_driver(self.target.name).await;
+        self.others.run_driver(self.target.name).await;
+        let driver = self.launcher.observe(&self.target).await?.driver;
+        let driver = driver.expect("it was created");
+        assert!(matches!(driver.container, Container::Running { .. }));
+        assert!(driver.has_finalizer && driver.spark_application_id.is_some());
+        for _ in 0..2 {
+            self.launcher.stop(&self.target).await?;
+        }
+        self.others.end_driver(self.target.name, 143).await;
+        let seen = self.launcher.observe(&self.target).await?;
+        let (object, driver) = (seen.object, seen.driver);
+        assert!(object.is_some_and(|object| object.delete_time.is_some()));
+        let driver = driver.expect("its finalizer keeps it");
+        assert!(driver.has_ended() && driver.delete_time.is_some());
+        // While the object is being deleted, its name is not free.
+        assert!(matches!(self.create().await?, Created::Adopted { .. }));
+        assert_eq!(self.launcher.release(&self.target).await?, 2);
+        assert_eq!(self.launcher.release(&self.target).await?, 0);
+        let seen = self.launcher.observe(&self.target).await?;
+        assert_eq!(seen.object, None);
+        Ok(())
+    }
+
+    async fn a_finished_object_keeps_its_name(&self) -> Result<()> {
+        let uid = self.created().await?;
+        self.others.create_driver(self.target.name).await;
+        self.others.end_driver(self.target.name, 0).await;
+        assert_eq!(self.launcher.release(&self.target).await?, 2);
+        let seen = self.launcher.observe(&self.target).await?;
+        assert!(seen.object.is_some_and(|object| !object.has_finalizer));
+        assert_eq!(self.create().await?, Created::Adopted { uid });
+        self.launcher.remove(&self.target).await?;
+        assert_eq!(self.launcher.observe(&self.target).await?.object, None);
+        Ok(())
+    }
+
+    async fn watches_name_what_changes(&self) -> Result<()> {
+        let mut sightings = self.launcher.sightings();
+        self.created().await?;
+        self.seen(&mut sightings).await;
+        self.others.create_driver(self.target.name).await;
+        self.seen(&mut sightings).await;
+        self.launcher.stop(&self.target).await?;
+        self.seen(&mut sightings).await;
+        // Another watch names at its start what is there already.
+        self.seen(&mut self.launcher.sightings()).await;
+        Ok(())
+    }
+
+    async fn seen(&self, sightings: &mut BoxStream<'static, Sighting>) {
+        let name = self.target.name;
+        let seen = async {
+            while let Some(sighting) = sightings.next().await {
+                if matches!(sighting, Sighting::Attempt(seen) if seen == name) {
+                    return;
+                }
+            }
+            panic!("the watch ended");
+        };
+        let in_time = tokio::time::timeout(PATIENCE, seen).await;
+        assert!(in_time.is_ok(), "{name} is not named");
+    }
+
+    async fn what_is_not_there_is_no_error(&self) -> Result<()> {
+        self.launcher.stop(&self.target).await?;
+        assert_eq!(self.launcher.release(&self.target).await?, 0);
+        self.launcher.remove(&self.target).await?;
+        let seen = self.launcher.observe(&self.target).await?;
+        assert_eq!((seen.object, seen.driver), (None, None));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use moka_core::{clock::SystemClock, entropy::SeededEntropy};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_simulated_cluster_does_what_a_launcher_must() {
+        let clock = Arc::new(SystemClock);
+        let cluster = SimulatedCluster::new(Arc::clone(&clock) as _);
+        let entropy = SeededEntropy::new(11);
+        let ids = || ApplicationId::mint(&*clock, &entropy);
+        run(&cluster, &cluster, "spark-jobs", ids).await.unwrap();
+    }
+}
