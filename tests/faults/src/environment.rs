@@ -22,6 +22,8 @@ pub(crate) struct Environment {
     submitting: BTreeMap<AttemptName, Instant>,
     /// Objects that the operator never reads again.
     done: BTreeSet<String>,
+    /// Attempts of which people deleted something.
+    pub(crate) deleted: BTreeSet<AttemptName>,
 }
 
 impl Environment {
@@ -31,6 +33,7 @@ impl Environment {
             dice,
             submitting: BTreeMap::new(),
             done: BTreeSet::new(),
+            deleted: BTreeSet::new(),
         }
     }
 
@@ -81,7 +84,7 @@ impl Environment {
                     }
                 }
                 Container::Running { .. } if self.dice.happens(40) => {
-                    let exit_code = if self.dice.happens(300) { 1 } else { 0 };
+                    let exit_code = [0, 0, 0, 1, 137][usize::try_from(self.dice.below(5)).unwrap()];
                     self.cluster.end_driver(name, exit_code);
                     let state = if exit_code == 0 { "COMPLETED" } else { "FAILED" };
                     if self.dice.happens(800) {
@@ -100,11 +103,13 @@ impl Environment {
                 && self.dice.breaks("an object deleted by hand", 1)
             {
                 self.cluster.delete_object(name);
+                self.deleted.insert(name);
             }
         }
         for (name, driver) in self.cluster.drivers() {
             if !driver.has_ended() && self.dice.breaks("a driver deleted by hand", 1) {
                 self.cluster.delete_driver(name);
+                self.deleted.insert(name);
             }
         }
     }

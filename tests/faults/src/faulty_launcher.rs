@@ -43,11 +43,11 @@ impl FaultyLauncher {
     async fn request(&self) -> Result<()> {
         sleep(self.dice.pause(50)).await;
         if self.away.load(Ordering::Relaxed) {
-            self.dice.count("a cluster that is away");
             return Err(unavailable("no route"));
         }
         if self.dice.breaks("a request refused for now", 60) {
-            return Err(unavailable("429 Too Many Requests"));
+            let retry_after = self.dice.happens(500).then(|| self.dice.pause(5_000));
+            return Err(Error::Busy { retry_after });
         }
         if self.dice.breaks("a request lost", 60) {
             return Err(unavailable("connection refused"));
@@ -143,6 +143,10 @@ impl Launcher for FaultyLauncher {
         self.request().await?;
         self.cluster.remove(target).await?;
         self.answer(())
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.request().await
     }
 
     fn sightings(&self) -> BoxStream<'static, Sighting> {

@@ -13,7 +13,7 @@ use moka_submission::{
         submission::Submission,
     },
     store::{
-        ChangeFilter, Changes, CleanUp, CleanUpStage, Error, Launchable, ListQuery, Recorded,
+        ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Recorded,
         Result, Store, Submitted,
     },
 };
@@ -48,7 +48,7 @@ impl Store for FaultyStore {
     async fn submit_many(
         &self,
         submissions: Vec<(ApplicationId, Submission)>,
-    ) -> Result<Vec<Result<Submitted, Error>>> {
+    ) -> Result<Vec<Result<Submitted>>> {
         self.call(self.store.submit_many(submissions)).await
     }
 

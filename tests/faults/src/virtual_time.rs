@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{sync::mpsc, task::spawn_blocking, time::advance};
 
 /// How much time passes in one millisecond.
-const STEP: Duration = Duration::from_millis(15);
+const STEP: Duration = Duration::from_millis(30);
 
 /// Runs a future to its end. Every pause and deadline in it takes a fraction of its time.
 ///
