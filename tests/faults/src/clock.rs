@@ -27,7 +27,8 @@ impl MachineClock {
 
     /// Sets it wrong, or right again.
     pub(crate) fn set_error(&self, milliseconds: i64) {
-        self.error_milliseconds.store(milliseconds, Ordering::Relaxed);
+        self.error_milliseconds
+            .store(milliseconds, Ordering::Relaxed);
     }
 }
 

@@ -58,11 +58,17 @@ impl Environment {
             }
         }
         let now = Instant::now();
-        let due: Vec<_> = self.submitting.iter().filter(|(_, by)| **by <= now).map(|(name, _)| *name).collect();
+        let due: Vec<_> = self
+            .submitting
+            .iter()
+            .filter(|(_, by)| **by <= now)
+            .map(|(name, _)| *name)
+            .collect();
         for name in due {
             self.submitting.remove(&name);
             if self.dice.breaks("a submission that fails", 50) {
-                self.cluster.set_object_state(name, "FAILED", "failed to run spark-submit");
+                self.cluster
+                    .set_object_state(name, "FAILED", "failed to run spark-submit");
             } else {
                 // Also when the object is gone meanwhile: the operator has begun.
                 self.cluster.create_driver(name);
@@ -86,7 +92,11 @@ impl Environment {
                 Container::Running { .. } if self.dice.happens(40) => {
                     let exit_code = [0, 0, 0, 1, 137][usize::try_from(self.dice.below(5)).unwrap()];
                     self.cluster.end_driver(name, exit_code);
-                    let state = if exit_code == 0 { "COMPLETED" } else { "FAILED" };
+                    let state = if exit_code == 0 {
+                        "COMPLETED"
+                    } else {
+                        "FAILED"
+                    };
                     if self.dice.happens(800) {
                         self.cluster.set_object_state(name, state, "");
                     }

@@ -14,10 +14,11 @@ use moka_process::Tasks;
 use moka_submission::{
     domain::{
         application::{Application, Attempt},
-        observation::Observation,
+        observation::{ExecutorView, Observation},
     },
     launcher::{
-        Created, Error, Fence, Launcher, Result, Sighting, SimulatedCluster, Target,
+        Created, Error, Fence, Grace, Launcher, Leftover, Result, Sighting, SimulatedCluster,
+        Target,
     },
 };
 use tokio::time::sleep;
@@ -127,9 +128,14 @@ impl Launcher for FaultyLauncher {
         self.cluster.driver_log(target).await
     }
 
-    async fn stop(&self, target: &Target) -> Result<()> {
+    async fn executors(&self, target: &Target) -> Result<Vec<ExecutorView>> {
         self.request().await?;
-        self.cluster.stop(target).await?;
+        self.cluster.executors(target).await
+    }
+
+    async fn stop(&self, target: &Target, grace: Grace) -> Result<()> {
+        self.request().await?;
+        self.cluster.stop(target, grace).await?;
         self.answer(())
     }
 
@@ -147,6 +153,16 @@ impl Launcher for FaultyLauncher {
 
     async fn probe(&self) -> Result<()> {
         self.request().await
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>> {
+        self.request().await?;
+        self.cluster.leftovers().await
+    }
+
+    async fn remove_leftover(&self, leftover: &Leftover) -> Result<()> {
+        self.request().await?;
+        self.cluster.remove_leftover(leftover).await
     }
 
     fn sightings(&self) -> BoxStream<'static, Sighting> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use moka_core::ApplicationId;
+use moka_core::{ApplicationId, AttemptName};
 use moka_submission::{
     domain::{
         application::{Application, Event},
@@ -13,7 +13,7 @@ use moka_submission::{
         submission::Submission,
     },
     store::{
-        ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Recorded,
+        ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, LiveAttempt, Recorded,
         Result, Store, Submitted,
     },
 };
@@ -103,8 +103,28 @@ impl Store for FaultyStore {
             .await
     }
 
-    async fn live_in(&self, cluster: &str) -> Result<Vec<Application>> {
-        self.call(self.store.live_in(cluster)).await
+    async fn live_attempts(
+        &self,
+        cluster: &str,
+        after: Option<AttemptName>,
+        limit: u32,
+    ) -> Result<Vec<LiveAttempt>> {
+        self.call(self.store.live_attempts(cluster, after, limit))
+            .await
+    }
+
+    async fn ending_attempts(
+        &self,
+        cluster: &str,
+        after: Option<AttemptName>,
+        limit: u32,
+    ) -> Result<Vec<AttemptName>> {
+        self.call(self.store.ending_attempts(cluster, after, limit))
+            .await
+    }
+
+    async fn overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<Application>> {
+        self.call(self.store.overdue(now, limit)).await
     }
 
     async fn due_clean_ups(&self, cluster: &str, limit: u32) -> Result<Vec<CleanUp>> {

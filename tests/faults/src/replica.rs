@@ -12,7 +12,7 @@ use moka_submission::{
     launcher::Launcher,
     metrics::Metrics,
     store::{SqlStore, Store, fleet::FleetStore},
-    workers::{Clusters, Pace, Workers, gauge, launch_lane, poll_fleet},
+    workers::{Clusters, LiveAttempts, Pace, Workers, deadline_lane, gauge, launch_lane, poll_fleet},
 };
 use tokio::{sync::watch, time::Duration};
 
@@ -57,6 +57,7 @@ impl Machine {
         let journal = Journal {
             store: Arc::clone(&store),
             metrics: Metrics::default(),
+            live: LiveAttempts::default(),
         };
         let (fleet_sender, fleet) = watch::channel(Arc::new(sql.fleet().await.unwrap()));
         let clusters = Clusters::new(8);
@@ -79,15 +80,13 @@ impl Machine {
             stop: tasks.stop().clone(),
             pace: pace(),
         };
-        tasks.spawn(
-            "fleet",
-            poll_fleet(sql, fleet_sender, workers.stop.clone()),
-        );
+        tasks.spawn("fleet", poll_fleet(sql, fleet_sender, workers.stop.clone()));
         for (name, launcher) in &self.clusters {
             let launcher: Arc<dyn Launcher> = Arc::new(launcher.clone());
             workers.start_cluster(name, &launcher);
         }
         tasks.spawn("gauge", gauge(workers.clone()));
+        tasks.spawn("deadlines", deadline_lane(workers.clone()));
         tasks.spawn("launch", launch_lane(workers));
         Replica {
             holder: holder.to_owned(),
@@ -115,6 +114,7 @@ fn pace() -> Pace {
         launch_concurrency: 8,
         lease: Duration::from_secs(30),
         reconcile: Duration::from_secs(20),
+        sweep: Duration::from_mins(1),
         patience: Patience {
             // Longer than the operator takes and the clocks are off, together.
             driver_appearance: SignedDuration::from_secs(90),

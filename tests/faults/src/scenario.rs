@@ -13,8 +13,8 @@ use moka_db::{Database, PoolOptions};
 use moka_process::Tasks;
 use moka_submission::{
     domain::{
-        exit::ExitCategory, lifecycle::Happening, rules::ClusterSettings,
-        spec::RetryRequest, submission::Submission,
+        exit::ExitCategory, lifecycle::Happening, rules::{ClusterSettings, ClusterState}, spec::RetryRequest,
+        submission::Submission,
     },
     launcher::SimulatedCluster,
     store::{Store, conformance::submission, fleet::FleetStore},
@@ -152,7 +152,8 @@ impl Run {
             let settings = ClusterSettings::default();
             sql.register_cluster(name, &settings, "test").await.unwrap();
         }
-        let environment = |cluster: &SimulatedCluster| Environment::new(cluster.clone(), dice.clone());
+        let environment =
+            |cluster: &SimulatedCluster| Environment::new(cluster.clone(), dice.clone());
         let mut run = Self {
             environments: clusters.values().map(environment).collect(),
             dice,
@@ -253,9 +254,24 @@ impl Run {
                 self.dice.count("a cluster that goes away, or comes back");
             }
         }
+        if self.dice.breaks("a cluster that drains, or no longer", 4) {
+            let name = CLUSTERS[usize::try_from(self.dice.below(2)).unwrap()];
+            let state = if self.dice.happens(500) {
+                ClusterState::Draining
+            } else {
+                ClusterState::Active
+            };
+            self.set_state(name, state).await;
+        }
         if self.dice.happens(20) {
             self.cancel_one();
         }
+    }
+
+    async fn set_state(&self, name: &str, state: ClusterState) {
+        let fleet = &self.fleet;
+        // A slow database is no matter here.
+        let _ = fleet.set_cluster_state(name, state, "a test", "test").await;
     }
 
     fn cancel_one(&self) {
@@ -263,7 +279,8 @@ impl Run {
         if accepted.is_empty() {
             return;
         }
-        let index = usize::try_from(self.dice.below(u64::try_from(accepted.len()).unwrap())).unwrap();
+        let index =
+            usize::try_from(self.dice.below(u64::try_from(accepted.len()).unwrap())).unwrap();
         let id = accepted[index];
         self.cancelled.lock().unwrap().insert(id);
         let store = FaultyStore {
@@ -284,6 +301,9 @@ impl Run {
         self.dice.calm_down();
         for away in self.away.values() {
             away.store(false, Ordering::Relaxed);
+        }
+        for name in CLUSTERS {
+            self.set_state(name, ClusterState::Active).await;
         }
         for number in 0..REPLICAS {
             self.machines[number].clock.set_error(0);
@@ -308,7 +328,11 @@ impl Run {
             }
         }
         let now = self.machines[REPLICAS].clock.now();
-        format!("after {:?}, at {now}, this is left:\n{}", self.began.elapsed(), left.join("\n"))
+        format!(
+            "after {:?}, at {now}, this is left:\n{}",
+            self.began.elapsed(),
+            left.join("\n")
+        )
     }
 
     async fn end(mut self, applications: usize) -> Report {
@@ -338,7 +362,6 @@ impl Run {
             replica.die();
         }
         self.network.abort();
-        drop(self.fleet);
         Report {
             faults: self.dice.faults(),
             attempts,

@@ -36,7 +36,10 @@ impl Witness {
                 self.after = event.sequence;
                 let before = self.states.insert(event.application_id, event.state);
                 assert_eq!(before, event.previous_state, "not in order: {event:?}");
-                self.events.entry(event.application_id).or_default().push(event);
+                self.events
+                    .entry(event.application_id)
+                    .or_default()
+                    .push(event);
             }
             let all_read = changes.through >= changes.last;
             self.after = self.after.max(changes.through);
@@ -57,12 +60,17 @@ impl Witness {
         for (cluster, contents) in clusters {
             for (name, driver) in contents.drivers() {
                 if !driver.has_ended() {
-                    live.entry(name.application_id).or_default().push((cluster, name));
+                    live.entry(name.application_id)
+                        .or_default()
+                        .push((cluster, name));
                 }
             }
         }
         for (id, drivers) in live {
-            assert!(drivers.len() == 1, "more than one driver lives: {drivers:?}");
+            assert!(
+                drivers.len() == 1,
+                "more than one driver lives: {drivers:?}"
+            );
             let state = self.states.get(&id);
             assert!(
                 state.is_some_and(|state| !state.is_final()),
@@ -125,16 +133,25 @@ impl Story<'_> {
                     attempt.placement.cluster
                 );
             }
-            let exit = attempt.exit.as_ref().unwrap_or_else(|| panic!("no exit: {attempt:?}"));
+            let exit = attempt
+                .exit
+                .as_ref()
+                .unwrap_or_else(|| panic!("no exit: {attempt:?}"));
             let ends = self.ends(name);
             assert!(ends.len() <= 1, "{name} ran {} times", ends.len());
             let succeeded = ends == [0];
             let is_last = index + 1 == count;
-            assert!(is_last || !succeeded, "{name} succeeded, and yet another followed");
+            assert!(
+                is_last || !succeeded,
+                "{name} succeeded, and yet another followed"
+            );
             match exit.category {
                 ExitCategory::Success => assert!(succeeded, "{name} did not succeed: {exit:?}"),
                 ExitCategory::Deleted => {
-                    assert!(self.deleted.contains(&name), "nobody deleted {name}: {attempt:?}");
+                    assert!(
+                        self.deleted.contains(&name),
+                        "nobody deleted {name}: {attempt:?}"
+                    );
                 }
                 ExitCategory::Cancelled => assert!(self.was_cancelled, "nobody cancelled {name}"),
                 _ => assert!(!succeeded, "{name} succeeded: {exit:?}"),
@@ -152,6 +169,8 @@ impl Story<'_> {
 
     fn ends(&self, name: AttemptName) -> Vec<i32> {
         let clusters = self.clusters.values();
-        clusters.flat_map(|contents| contents.exit_codes(name)).collect()
+        clusters
+            .flat_map(|contents| contents.exit_codes(name))
+            .collect()
     }
 }

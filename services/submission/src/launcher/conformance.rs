@@ -7,12 +7,12 @@ use futures::{StreamExt as _, future::join_all, stream::BoxStream};
 use jiff::Timestamp;
 use moka_core::{ApplicationId, AttemptName};
 
-use super::{Created, Fence, Launcher, Result, Sighting, SimulatedCluster, Target};
+use super::{Created, Fence, Grace, Launcher, Result, Sighting, SimulatedCluster, Target};
 use crate::{
     domain::{
         application::{Application, Attempt, Placement},
         lifecycle::{Happening, apply},
-        observation::{Container, Owner},
+        observation::{Container, ObjectView, Owner},
         resolve::{Rules, resolve},
         state::ApplicationState,
     },
@@ -83,7 +83,7 @@ pub async fn run(
         .finalizers_keep_what_was_stopped_until_it_is_released()
         .await?;
     suite().a_finished_object_keeps_its_name().await?;
-    suite().watches_name_what_changes().await?;
+    suite().watches_tell_what_changes().await?;
     suite().what_is_not_there_is_no_error().await
 }
 
@@ -194,7 +194,7 @@ impl<'a> Suite<'a> {
             assert_eq!(self.launcher.fence(&self.target).await?, Fence::Tombstone);
         }
         assert_eq!(self.create().await?, Created::NameTaken(Owner::Tombstone));
-        self.launcher.stop(&self.target).await?;
+        self.launcher.stop(&self.target, Grace::Own).await?;
         assert_eq!(self.launcher.release(&self.target).await?, 0);
         let seen = self.launcher.observe(&self.target).await?;
         assert_eq!(seen.object.expect("it stays").owner, Owner::Tombstone);
@@ -206,7 +206,7 @@ impl<'a> Suite<'a> {
         self.others.create_stranger(self.target.name).await;
         assert_eq!(self.create().await?, Created::NameTaken(Owner::Stranger));
         assert_eq!(self.launcher.fence(&self.target).await?, Fence::Stranger);
-        self.launcher.stop(&self.target).await?;
+        self.launcher.stop(&self.target, Grace::Own).await?;
         assert_eq!(self.launcher.release(&self.target).await?, 0);
         self.launcher.remove(&self.target).await?;
         let seen = self.launcher.observe(&self.target).await?;
@@ -224,7 +224,7 @@ impl<'a> Suite<'a> {
         assert!(matches!(driver.container, Container::Running { .. }));
         assert!(driver.has_finalizer && driver.spark_application_id.is_some());
         for _ in 0..2 {
-            self.launcher.stop(&self.target).await?;
+            self.launcher.stop(&self.target, Grace::Own).await?;
         }
         self.others.end_driver(self.target.name, 143).await;
         let seen = self.launcher.observe(&self.target).await?;
@@ -254,35 +254,62 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
-    async fn watches_name_what_changes(&self) -> Result<()> {
+    async fn watches_tell_what_changes(&self) -> Result<()> {
         let mut sightings = self.launcher.sightings();
+        let is_object = |name, view: Option<&ObjectView>| match view {
+            Some(view) if name == self.target.name => Some(view.delete_time.is_some()),
+            _ => None,
+        };
+        let object = |sighting: &Sighting| match sighting {
+            Sighting::Object(name, view) => is_object(*name, view.as_ref()),
+            Sighting::Objects(all) => all
+                .iter()
+                .find_map(|(name, view)| is_object(*name, Some(view))),
+            _ => None,
+        };
+        let driver = |sighting: &Sighting| match sighting {
+            Sighting::Driver(name, Some(_)) => *name == self.target.name,
+            Sighting::Drivers(all) => all.iter().any(|(name, _)| *name == self.target.name),
+            _ => false,
+        };
         self.created().await?;
-        self.seen(&mut sightings).await;
+        self.seen(&mut sightings, |one| object(one) == Some(false))
+            .await;
         self.others.create_driver(self.target.name).await;
-        self.seen(&mut sightings).await;
-        self.launcher.stop(&self.target).await?;
-        self.seen(&mut sightings).await;
-        // Another watch names at its start what is there already.
-        self.seen(&mut self.launcher.sightings()).await;
+        self.seen(&mut sightings, driver).await;
+        self.launcher.stop(&self.target, Grace::Own).await?;
+        self.seen(&mut sightings, |one| object(one) == Some(true))
+            .await;
+        // Another watch tells at its start what is there already.
+        self.seen(&mut self.launcher.sightings(), |one| {
+            object(one) == Some(true)
+        })
+        .await;
+        self.launcher.release(&self.target).await?;
+        let is_gone = |sighting: &Sighting| matches!(sighting, Sighting::Object(name, None) if *name == self.target.name);
+        self.seen(&mut sightings, is_gone).await;
         Ok(())
     }
 
-    async fn seen(&self, sightings: &mut BoxStream<'static, Sighting>) {
-        let name = self.target.name;
+    async fn seen(
+        &self,
+        sightings: &mut BoxStream<'static, Sighting>,
+        is_it: impl Fn(&Sighting) -> bool + Send,
+    ) {
         let seen = async {
             while let Some(sighting) = sightings.next().await {
-                if matches!(sighting, Sighting::Attempt(seen) if seen == name) {
+                if is_it(&sighting) {
                     return;
                 }
             }
             panic!("the watch ended");
         };
         let in_time = tokio::time::timeout(PATIENCE, seen).await;
-        assert!(in_time.is_ok(), "{name} is not named");
+        assert!(in_time.is_ok(), "{} is not told", self.target.name);
     }
 
     async fn what_is_not_there_is_no_error(&self) -> Result<()> {
-        self.launcher.stop(&self.target).await?;
+        self.launcher.stop(&self.target, Grace::Own).await?;
         assert_eq!(self.launcher.release(&self.target).await?, 0);
         self.launcher.remove(&self.target).await?;
         let seen = self.launcher.observe(&self.target).await?;

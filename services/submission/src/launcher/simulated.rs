@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use moka_core::{AttemptName, clock::Clock};
 use tokio::sync::broadcast;
 
-use super::{Created, Fence, Launcher, Result, Sighting, Target};
+use super::{Created, Fence, Grace, Launcher, Leftover, Result, Sighting, Target};
 use crate::domain::{
     application::{Application, Attempt},
-    observation::{Container, DriverView, ObjectView, Observation, Owner},
+    observation::{Container, DriverView, ExecutorView, ObjectView, Observation, Owner},
 };
 
 /// How many changes a watch may lag behind before it lists everything anew.
@@ -122,6 +122,7 @@ impl SimulatedCluster {
 
     /// The driver's container ends.
     pub fn end_driver(&self, name: AttemptName, exit_code: i32) {
+        let now = self.clock.now();
         self.change(name, |contents| {
             let Some(driver) = contents.drivers.get_mut(&name) else {
                 return;
@@ -140,6 +141,7 @@ impl SimulatedCluster {
                 reason: if exit_code == 0 { "Completed" } else { "Error" }.to_owned(),
                 message: String::new(),
                 start_time: driver.start_time(),
+                end_time: Some(now),
             };
             contents.exit_codes.entry(name).or_default().push(exit_code);
         });
@@ -175,14 +177,31 @@ impl SimulatedCluster {
 
     /// What a watch tells first, and again when it could not keep up.
     fn listed(&self) -> Vec<Sighting> {
+        let objects = self.objects().into_iter();
+        let drivers = self.drivers().into_iter();
+        vec![
+            Sighting::Objects(
+                objects
+                    .map(|(name, one)| (name, one.without_texts()))
+                    .collect(),
+            ),
+            Sighting::Drivers(
+                drivers
+                    .map(|(name, one)| (name, one.without_texts()))
+                    .collect(),
+            ),
+        ]
+    }
+
+    /// What a watch tells of a change.
+    fn seen(&self, name: AttemptName) -> Vec<Sighting> {
         let contents = self.lock();
-        let names: BTreeSet<_> = contents
-            .objects
-            .keys()
-            .chain(contents.drivers.keys())
-            .collect();
-        let named = names.into_iter().map(|name| Sighting::Attempt(*name));
-        std::iter::once(Sighting::Relisted).chain(named).collect()
+        let object = contents.objects.get(&name).cloned();
+        let driver = contents.drivers.get(&name).cloned();
+        vec![
+            Sighting::Object(name, object.map(ObjectView::without_texts)),
+            Sighting::Driver(name, driver.map(DriverView::without_texts)),
+        ]
     }
 }
 
@@ -282,7 +301,11 @@ impl Launcher for SimulatedCluster {
         Ok(format!("the last line of {}", target.name))
     }
 
-    async fn stop(&self, target: &Target) -> Result<()> {
+    async fn executors(&self, _target: &Target) -> Result<Vec<ExecutorView>> {
+        Ok(Vec::new())
+    }
+
+    async fn stop(&self, target: &Target, _grace: Grace) -> Result<()> {
         let (name, now) = (target.name, self.clock.now());
         self.change(name, |contents| {
             if contents.owner(name) == Some(Owner::Attempt) {
@@ -334,13 +357,21 @@ impl Launcher for SimulatedCluster {
         Ok(())
     }
 
+    async fn leftovers(&self) -> Result<Vec<Leftover>> {
+        Ok(Vec::new())
+    }
+
+    async fn remove_leftover(&self, _leftover: &Leftover) -> Result<()> {
+        Ok(())
+    }
+
     fn sightings(&self) -> BoxStream<'static, Sighting> {
         let changes = self.changes.subscribe();
         let cluster = self.clone();
         let first = stream::iter(self.listed());
         let rest = stream::unfold((cluster, changes), async |(cluster, mut changes)| {
             let seen = match changes.recv().await {
-                Ok(name) => vec![Sighting::Attempt(name)],
+                Ok(name) => cluster.seen(name),
                 Err(broadcast::error::RecvError::Lagged(_)) => cluster.listed(),
                 Err(broadcast::error::RecvError::Closed) => return None,
             };

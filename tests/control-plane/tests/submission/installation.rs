@@ -203,7 +203,7 @@ impl Installation {
 }
 
 /// One control plane for all tests that run at the same time; it goes with the last of them.
-async fn control_plane() -> Arc<ControlPlane> {
+pub(crate) async fn control_plane() -> Arc<ControlPlane> {
     static SHARED: Mutex<Weak<ControlPlane>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(running) = shared.upgrade() {

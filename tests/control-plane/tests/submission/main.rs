@@ -6,6 +6,7 @@ mod cancel;
 mod crash;
 mod ends;
 mod installation;
+mod launcher;
 mod objects;
 mod refusals;
 mod status;
