@@ -22,7 +22,8 @@ pub enum Happening {
         /// What it will be launched with.
         launch: Box<LaunchSpec>,
     },
-    /// No place was found for good, or the cluster refuses the object.
+    /// No place was found for good. An object that a cluster refuses is an [`Happening::Ending`]:
+    /// an earlier create of it may be on its way.
     Refused(Exit),
     /// The object exists.
     Created {
@@ -141,7 +142,11 @@ fn step_of(application: &Application, happening: &Happening) -> Option<Step> {
             let current = application.attempt()?;
             (current.number == *attempt_number && current.exit.is_none()).then_some(Step::Place)
         }
-        Happening::Refused(_) => Some(Step::Refuse),
+        // Whoever has placed it meanwhile was right: something may be on its way by now.
+        Happening::Refused(_) => {
+            let is_waiting = application.state.after(Step::Place).is_some();
+            is_waiting.then_some(Step::Refuse)
+        }
         Happening::Created { .. } => Some(Step::Create),
         Happening::DriverStarted { .. } => Some(Step::Start),
         // The noted exit decides: it may have an earlier reason than the observed one.
@@ -180,10 +185,8 @@ fn note(application: &mut Application, happening: &Happening, now: Timestamp) ->
             application.attempts.push(attempt);
             true
         }
-        Happening::Refused(exit) if state.after(Step::Refuse).is_some() => {
-            if state != ApplicationState::Launching {
-                begin_placeless(application, now);
-            }
+        Happening::Refused(exit) if state.after(Step::Place).is_some() => {
+            begin_placeless(application, now);
             end(application, exit, now)
         }
         Happening::DeadlinePassed { message } if state.after(Step::Place).is_some() => {

@@ -18,7 +18,7 @@ use crate::{
         exit::{Exit, ExitCategory},
         lifecycle::Happening,
     },
-    launcher::{Fence, Grace, Target},
+    launcher::{self, Fence, Grace, Target},
 };
 
 const ACTOR: &str = "ending";
@@ -122,18 +122,23 @@ async fn end(lanes: &ClusterWorkers, application: Application) -> Result<Next, E
     // Whether a create is still on its way, nobody can know. A tombstone keeps it out.
     let target = Target::of(&application, attempt);
     let metrics = &lanes.workers.journal.metrics;
-    let happening = match lanes.launcher.fence(&target).await? {
-        Fence::Object { uid } => {
+    let never_launched = Exit::without_container(ExitCategory::Unknown, "never launched");
+    let was_refused = attempt
+        .ending
+        .as_ref()
+        .is_some_and(|ending| ending.category == ExitCategory::LaunchRefused);
+    let happening = match lanes.launcher.fence(&target).await {
+        Ok(Fence::Object { uid }) => {
             metrics.adopted();
             Happening::Created { uid }
         }
-        Fence::Tombstone | Fence::Stranger => {
+        Ok(Fence::Tombstone | Fence::Stranger) => {
             metrics.status.fenced();
-            Happening::Ended(Exit::without_container(
-                ExitCategory::Unknown,
-                "never launched",
-            ))
+            Happening::Ended(never_launched)
         }
+        // What refuses a tombstone too refuses whatever is on its way.
+        Err(launcher::Error::Refused(_)) if was_refused => Happening::Ended(never_launched),
+        Err(error) => return Err(error.into()),
     };
     let journal = &lanes.workers.journal;
     let number = Some(attempt.number);

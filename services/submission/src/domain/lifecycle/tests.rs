@@ -94,10 +94,6 @@ fn a_refused_placement_leaves_an_attempt_that_tells_why() {
     assert_eq!(application.attempts[0].placement.queue, "root.demo");
     let exit = application.attempts[0].exit.as_ref().unwrap();
     assert_eq!(exit.category, ExitCategory::Quota);
-
-    let (application, _) = run(&[placed(), refused]);
-    assert_eq!(application.state, ApplicationState::Failed);
-    assert_eq!(application.attempts.len(), 1);
 }
 
 #[test]
@@ -115,6 +111,17 @@ fn what_a_stopped_driver_says_is_not_the_reason() {
         (exit.message.as_str(), exit.exit_code),
         ("cancelled: too slow", Some(1))
     );
+}
+
+#[test]
+fn a_placement_that_is_refused_late_ends_nothing_that_was_launched() {
+    let late = Happening::Refused(exit(ExitCategory::Quota));
+    for before in [vec![placed()], vec![placed(), created("uid-1")]] {
+        let (launched, _) = run(&before);
+        let mut application = launched.clone();
+        assert_eq!(apply(&mut application, &late, now()), Effect::Nothing);
+        assert_eq!(application, launched);
+    }
 }
 
 fn rerouted() -> Happening {

@@ -103,12 +103,17 @@ fn a_refused_create_is_tried_again_by_policy_and_only_once_for_one_attempt() {
         launch: Box::new(launch(&policy())),
     };
     apply(&mut application, &placed, now());
-    let refused = Happening::Refused(Exit::without_container(
-        ExitCategory::LaunchRefused,
-        "a webhook says no",
+    let refused = Happening::Ending(Ending {
+        category: ExitCategory::LaunchRefused,
+        message: "a webhook says no".to_owned(),
+    });
+    let fenced = Happening::Ended(Exit::without_container(
+        ExitCategory::Unknown,
+        "never launched",
     ));
     for _ in 0..2 {
         apply_to(&mut application, Some(1), &refused, now());
+        apply_to(&mut application, Some(1), &fenced, now());
         assert_eq!(application.state, ApplicationState::RetryWait);
         assert_eq!(application.attempts.len(), 1);
     }

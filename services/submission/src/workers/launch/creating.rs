@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use super::{ACTOR, Error};
 use crate::{
     domain::{
-        application::Application,
-        exit::{Exit, ExitCategory},
+        application::{Application, Ending},
+        exit::{ExitCategory, shorten},
         lifecycle::Happening,
         observation::Owner,
         rules::ClusterState,
@@ -97,9 +97,10 @@ pub(super) async fn create(
     Ok(())
 }
 
+/// The attempt is to end. An earlier create may be on its way, so its name is fenced first.
 fn refused(message: &str) -> Happening {
-    Happening::Refused(Exit::without_container(
-        ExitCategory::LaunchRefused,
-        message,
-    ))
+    Happening::Ending(Ending {
+        category: ExitCategory::LaunchRefused,
+        message: shorten(message),
+    })
 }

@@ -16,7 +16,6 @@ use crate::{
         launch_spec::LaunchSpec,
         lifecycle::Happening,
         rules::Strategy,
-        state::ApplicationState,
     },
     workers::Workers,
 };
@@ -103,7 +102,8 @@ pub(super) async fn place(
     let journal = &workers.journal;
     let recorded = journal.record(application.id, None, &placed, ACTOR).await?;
     match recorded {
-        Some(recorded) if recorded.application.state == ApplicationState::Launching => {
+        // This intent, and not one that somebody else committed meanwhile, for another cluster.
+        Some(recorded) if recorded.changed_from.is_some() => {
             creating::create(
                 workers,
                 &recorded.application,
@@ -113,7 +113,7 @@ pub(super) async fn place(
             )
             .await
         }
-        // Cancelled meanwhile.
+        // Placed by somebody else or cancelled.
         _ => Ok(()),
     }
 }
