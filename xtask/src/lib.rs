@@ -16,5 +16,6 @@ pub mod history_server;
 pub mod mesh;
 pub mod postgres;
 pub mod s3_server;
+pub mod soak;
 pub mod tidy;
 pub mod workspace;

@@ -36,6 +36,9 @@ enum Chore {
         #[arg(allow_hyphen_values = true)]
         area: String,
     },
+    /// Break a service at random for as long as is told, and see that its promises hold.
+    #[command(subcommand)]
+    Soak(moka_xtask::soak::Soak),
     /// Lint the contracts with buf and compare them with main.
     Contracts,
     /// The services: in the local cluster as images, or on this machine as processes.
@@ -64,6 +67,7 @@ async fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Mesh(command) => moka_xtask::mesh::run(command).await,
         Chore::Demo { keep } => moka_xtask::demo::run(keep).await,
         Chore::Bench { area } => moka_xtask::bench::run(&area).await,
+        Chore::Soak(soak) => moka_xtask::soak::run(soak).await,
         Chore::Tidy => moka_xtask::tidy::run(),
     }
 }

@@ -182,7 +182,11 @@ fn serve(
             .arg(data)
             .current_dir("/");
         let port = format!("port={port}");
-        let place = [&port, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+        let place = [
+            &port,
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+        ];
         for setting in place.iter().chain(settings) {
             command.args(["-c", setting]);
         }

@@ -11,7 +11,7 @@ fn nothing_is_lost_doubled_or_untold_on_postgres() {
     let scenario = Scenario {
         url: server.url(),
         seed: 2,
-        applications: 400,
+        applications: 350,
     };
     let report = run_fast(scenario.run());
     println!("{} faults: {report:#?}", report.fault_count());

@@ -46,11 +46,11 @@ impl FaultyLauncher {
         if self.away.load(Ordering::Relaxed) {
             return Err(unavailable("no route"));
         }
-        if self.dice.breaks("a request refused for now", 60) {
+        if self.dice.breaks("a request refused for now", 100) {
             let retry_after = self.dice.happens(500).then(|| self.dice.pause(5_000));
             return Err(Error::Busy { retry_after });
         }
-        if self.dice.breaks("a request lost", 60) {
+        if self.dice.breaks("a request lost", 100) {
             return Err(unavailable("connection refused"));
         }
         if self.dice.breaks("a slow request", 40) {
@@ -60,7 +60,7 @@ impl FaultyLauncher {
     }
 
     fn answer<T>(&self, answer: T) -> Result<T> {
-        if self.dice.breaks("an answer lost", 80) {
+        if self.dice.breaks("an answer lost", 120) {
             return Err(unavailable("connection reset"));
         }
         Ok(answer)
@@ -117,7 +117,7 @@ impl Launcher for FaultyLauncher {
     async fn observe(&self, target: &Target) -> Result<Observation> {
         self.request().await?;
         let observation = self.cluster.observe(target).await?;
-        if self.dice.breaks("an old observation", 30) {
+        if self.dice.breaks("an old observation", 60) {
             sleep(self.dice.pause(30_000)).await;
         }
         Ok(observation)
@@ -168,9 +168,9 @@ impl Launcher for FaultyLauncher {
     fn sightings(&self) -> BoxStream<'static, Sighting> {
         let (dice, away) = (self.dice.clone(), Arc::clone(&self.away));
         let carried = move |sighting| {
-            let count = if away.load(Ordering::Relaxed) || dice.breaks("a change not told", 100) {
+            let count = if away.load(Ordering::Relaxed) || dice.breaks("a change not told", 250) {
                 0
-            } else if dice.breaks("a change told twice", 100) {
+            } else if dice.breaks("a change told twice", 250) {
                 2
             } else {
                 1

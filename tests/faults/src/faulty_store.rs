@@ -13,8 +13,8 @@ use moka_submission::{
         submission::Submission,
     },
     store::{
-        ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, LiveAttempt, Recorded,
-        Result, Store, Submitted,
+        ChangeFilter, Changes, CleanUp, CleanUpStage, Launchable, ListQuery, Listed, LiveAttempt,
+        Recorded, Result, Store, Submitted,
     },
 };
 use tokio::{sync::watch, time::sleep};
@@ -29,14 +29,14 @@ pub(crate) struct FaultyStore {
 
 impl FaultyStore {
     async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        if self.dice.breaks("a transaction not begun", 40) {
+        if self.dice.breaks("a transaction not begun", 60) {
             return Err(moka_db::Error::TimedOut { name: "fault" }.into());
         }
-        if self.dice.breaks("a database that hangs", 20) {
+        if self.dice.breaks("a database that hangs", 30) {
             sleep(self.dice.pause(15_000)).await;
         }
         let answer = call.await?;
-        if self.dice.breaks("a commit not answered", 40) {
+        if self.dice.breaks("a commit not answered", 60) {
             return Err(moka_db::Error::CommitUnknown(None).into());
         }
         Ok(answer)
@@ -60,7 +60,7 @@ impl Store for FaultyStore {
         self.call(self.store.get(id)).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Application>> {
+    async fn list(&self, query: &ListQuery) -> Result<Listed> {
         self.call(self.store.list(query)).await
     }
 
@@ -144,6 +144,14 @@ impl Store for FaultyStore {
 
     async fn prune_events(&self, before: Timestamp) -> Result<u64> {
         self.call(self.store.prune_events(before)).await
+    }
+
+    async fn prune_audit(&self, before: Timestamp) -> Result<()> {
+        self.call(self.store.prune_audit(before)).await
+    }
+
+    async fn prepare_months(&self) -> Result<()> {
+        self.call(self.store.prepare_months()).await
     }
 
     async fn take_lease(&self, name: &str, holder: &str, lease: Duration) -> Result<bool> {

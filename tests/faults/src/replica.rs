@@ -12,7 +12,9 @@ use moka_submission::{
     launcher::Launcher,
     metrics::Metrics,
     store::{SqlStore, Store, fleet::FleetStore},
-    workers::{Clusters, LiveAttempts, Pace, Workers, deadline_lane, gauge, launch_lane, poll_fleet},
+    workers::{
+        Clusters, LiveAttempts, Pace, Workers, deadline_lane, gauge, launch_lane, poll_fleet,
+    },
 };
 use tokio::{sync::watch, time::Duration};
 
@@ -123,5 +125,6 @@ fn pace() -> Pace {
         retention: RETENTION,
         tombstone_retention: RETENTION,
         event_retention: Duration::from_hours(24),
+        audit_retention: Duration::from_hours(24),
     }
 }

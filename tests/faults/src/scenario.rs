@@ -13,7 +13,10 @@ use moka_db::{Database, PoolOptions};
 use moka_process::Tasks;
 use moka_submission::{
     domain::{
-        exit::ExitCategory, lifecycle::Happening, rules::{ClusterSettings, ClusterState}, spec::RetryRequest,
+        exit::ExitCategory,
+        lifecycle::Happening,
+        rules::{ClusterSettings, ClusterState},
+        spec::RetryRequest,
         submission::Submission,
     },
     launcher::SimulatedCluster,
@@ -38,7 +41,7 @@ const MOMENT: Duration = Duration::from_millis(250);
 /// How long the faults go on at most.
 const STORM: Duration = Duration::from_mins(20);
 /// How long everything may take to be well again.
-const PATIENCE: Duration = Duration::from_hours(2);
+const PATIENCE: Duration = Duration::from_mins(20);
 
 /// What to run.
 #[derive(Debug, Clone)]

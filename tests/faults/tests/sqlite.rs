@@ -9,7 +9,7 @@ fn nothing_is_lost_doubled_or_untold_on_sqlite() {
     let scenario = Scenario {
         url: format!("sqlite:{}", folder.path().join("submission.db").display()),
         seed: 1,
-        applications: 400,
+        applications: 350,
     };
     let report = run_fast(scenario.run());
     println!("{}: {:#?}", report.fault_count(), report);

@@ -1,5 +1,5 @@
-//! Which crate of the workspace may depend on which: services meet in `proto` and in the client that
-//! everybody else uses too, libraries lean on `core`, nothing leans on tests.
+//! Which crate of the workspace may depend on which: services meet in `proto` and in the client
+//! that everybody else uses too, libraries lean on `core`, nothing leans on tests.
 
 use super::{Finding, Source};
 use crate::workspace;

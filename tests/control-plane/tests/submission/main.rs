@@ -2,9 +2,11 @@
 //! operator's status are written by the tests; there are no nodes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod api_server;
 mod cancel;
 mod crash;
 mod ends;
+mod every_step;
 mod installation;
 mod launcher;
 mod objects;
