@@ -12,6 +12,7 @@ pub mod bindings;
 pub mod cluster;
 pub mod contracts;
 pub mod demo;
+pub mod fuzz;
 pub mod history_server;
 pub mod mesh;
 pub mod postgres;

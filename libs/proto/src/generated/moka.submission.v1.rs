@@ -108,10 +108,10 @@ pub struct RetryPolicy {
     #[prost(enumeration = "ExitCategory", repeated, tag = "2")]
     pub categories: ::prost::alloc::vec::Vec<i32>,
     /// Pause before the second attempt, which doubles with each further one, give or take a fifth. Unset means 10 s.
-    /// 1 s to 1 hour.
+    /// 1 s to 1 hour, in whole seconds.
     #[prost(message, optional, tag = "3")]
     pub initial_backoff: ::core::option::Option<::prost_types::Duration>,
-    /// The longest pause. Unset means 10 minutes. 1 s to 1 day.
+    /// The longest pause. Unset means 10 minutes. 1 s to 1 day, in whole seconds.
     #[prost(message, optional, tag = "4")]
     pub max_backoff: ::core::option::Option<::prost_types::Duration>,
     /// After an out of memory the heap and the memory beside it grow to so many hundredths of what they were, for the driver
@@ -126,14 +126,15 @@ pub struct RetryPolicy {
 /// is involved.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Volume {
-    /// A DNS label, not beginning with `moka-` or `spark-`. Required.
+    /// A DNS label, not beginning with `moka-` or `spark-`, and none that Spark uses (`pod-template-volume`,
+    /// `hadoop-properties`). Required.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// An absolute path of at most 1,024 bytes, not `/` and nothing below `/var/log/moka`, `/opt/moka` or
-    /// `/var/run/secrets`. Required.
+    /// An absolute path of at most 1,024 bytes without `.`, `..` and `:`, not `/`, `/opt/spark/conf` or
+    /// `/opt/spark/pod-template`, and nothing at or below `/var/log/moka`, `/opt/moka` or `/var/run/secrets`. Required.
     #[prost(string, tag = "2")]
     pub mount_path: ::prost::alloc::string::String,
-    /// A relative path inside the volume, without `..`; empty means its root.
+    /// A relative path inside the volume, without `..`, at most 1,024 bytes; empty means its root.
     #[prost(string, tag = "3")]
     pub sub_path: ::prost::alloc::string::String,
     /// Whether it cannot be written.
@@ -163,7 +164,8 @@ pub mod volume {
         /// A persistent volume claim's name in the application's namespace.
         #[prost(string, tag = "9")]
         PersistentVolumeClaim(::prost::alloc::string::String),
-        /// A directory of the node, which a policy must allow: below one of its `host_path_prefixes`.
+        /// A directory of the node, which the policies of the project and of the cluster must both allow: at or below one of
+        /// their `host_path_prefixes`. It must be there.
         #[prost(string, tag = "10")]
         HostPath(::prost::alloc::string::String),
     }
@@ -212,7 +214,9 @@ impl VolumePods {
     }
 }
 /// What to run and how large. Fixed once the application is accepted. What is left out is filled in when an attempt is
-/// placed, from the strategy of the workflow, then the project's defaults, then the cluster's, then the platform's.
+/// placed, from the strategy of the workflow, then the project's defaults, then the cluster's, then the platform's; a
+/// request is accepted when the rules of one cluster at least complete it. As a SparkApplication in JSON it may have
+/// 983,040 bytes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ApplicationSpec {
     /// The language of the main file. Required.
@@ -230,14 +234,16 @@ pub struct ApplicationSpec {
     /// Class with `main`. Required for JAVA and SCALA, not allowed otherwise.
     #[prost(string, tag = "4")]
     pub main_class: ::prost::alloc::string::String,
-    /// Arguments of the main file, in order. At most 1,024 of them and 128 KiB together.
+    /// Arguments of the main file, in order. At most 1,024 of them and 128 KiB together, one at most 131,071 bytes, which is
+    /// what Linux passes to a program. Not allowed for SQL.
     #[prost(string, repeated, tag = "5")]
     pub arguments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Version of Spark inside the image, such as `4.0.1`. Required, unless the project has a default.
     #[prost(string, tag = "6")]
     pub spark_version: ::prost::alloc::string::String,
-    /// Spark's settings. At most 1,024 entries and 256 KiB together. Settings that the platform owns (names, scheduler,
-    /// event log, memory and cores) are refused with the field named.
+    /// Spark's settings. At most 1,024 entries and 256 KiB together, one at most 131,071 bytes with a `=` between key and
+    /// value. Settings that the platform owns (names, scheduler, event log, memory and cores, node selectors, environment)
+    /// are refused with the field named.
     #[prost(btree_map = "string, string", tag = "7")]
     pub spark_conf: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -361,10 +367,10 @@ pub struct DynamicAllocation {
     /// Never more. 1 to 10,000, and at least the two others. Required.
     #[prost(int32, tag = "2")]
     pub max_executors: i32,
-    /// How many at the start; 0 means `min_executors`.
+    /// How many at the start; 0 means `min_executors`. At least that otherwise.
     #[prost(int32, tag = "3")]
     pub initial_executors: i32,
-    /// How long an executor may be idle; unset means Spark's 60 s. 1 s to 1 day.
+    /// How long an executor may be idle; unset means Spark's 60 s. 1 s to 1 day, in whole seconds.
     #[prost(message, optional, tag = "4")]
     pub idle_timeout: ::core::option::Option<::prost_types::Duration>,
 }
@@ -381,7 +387,7 @@ pub struct SecretVariable {
     #[prost(string, tag = "3")]
     pub key: ::prost::alloc::string::String,
 }
-/// When to give up. An unset one never passes. Each is 1 s to 30 days.
+/// When to give up. An unset one never passes. Each is 1 s to 30 days, in whole seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Deadlines {
     /// From acceptance until the driver of the first attempt runs.
@@ -787,8 +793,9 @@ pub struct Defaults {
         ::prost::alloc::string::String,
     >,
 }
-/// What callers may not do. An empty policy allows everything that the platform's limits allow. A request that breaks
-/// the project's policy is refused with POLICY_VIOLATION; a cluster whose policy it breaks is not considered.
+/// What callers may not do. An empty policy allows everything that the platform's limits allow, but for directories of
+/// nodes. A request that breaks the project's policy is refused with POLICY_VIOLATION; a cluster whose policy it breaks,
+/// with what defaults fill in, is not considered. Lists have at most 256 entries of at most 1,024 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OverridePolicy {
     /// Settings, by name or by a prefix that ends in `*`, that a request may not have; the defaults beside this policy may.
@@ -812,7 +819,8 @@ pub struct OverridePolicy {
     /// The most executors; 0 means the platform's limit.
     #[prost(int32, tag = "7")]
     pub max_executors: i32,
-    /// The most memory of one pod, all included; 0 means the platform's limit.
+    /// The most memory of one driver or executor, heap and what is beside it; 0 means the platform's limit. Retries do not
+    /// grow beyond it either.
     #[prost(int64, tag = "8")]
     pub max_pod_memory_bytes: i64,
     /// The most attempts that a retry policy may have; 0 means the platform's limit.
@@ -847,7 +855,7 @@ pub struct Cluster {
     /// What its applications may not do.
     #[prost(message, optional, tag = "7")]
     pub policy: ::core::option::Option<OverridePolicy>,
-    /// Settings of Spark by the name of a shuffle profile.
+    /// Settings of Spark by the name of a shuffle profile, a DNS label. At most 32.
     #[prost(btree_map = "string, message", tag = "8")]
     pub shuffle_profiles: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -897,14 +905,15 @@ pub struct ClusterLimits {
     /// Creates that may follow one another without a pause; 0 means `launches_per_second`.
     #[prost(int32, tag = "2")]
     pub launch_burst: i32,
-    /// Attempts that may be live in it; 0 means no limit.
+    /// Attempts that may be live in it; 0 means no limit. At most 1,000,000.
     #[prost(int32, tag = "3")]
     pub max_live_attempts: i32,
-    /// Attempts that the operator may not have looked at yet, before no more are created; 0 means 1,000.
+    /// Attempts that the operator may not have looked at yet, before no more are created; 0 means 1,000. At most
+    /// 1,000,000.
     #[prost(int32, tag = "4")]
     pub max_operator_backlog: i32,
     /// How long it may be unreachable before attempts that were never created there are placed elsewhere, once it can be
-    /// reached and fenced; unset means 10 minutes.
+    /// reached and fenced; unset means 10 minutes. 1 s to 30 days.
     #[prost(message, optional, tag = "5")]
     pub unreachable_patience: ::core::option::Option<::prost_types::Duration>,
 }
@@ -915,7 +924,8 @@ pub struct LiveUi {
     #[prost(int32, tag = "1")]
     pub port: i32,
     /// Its address from outside, with `{application_id}` and `{attempt}`, such as
-    /// `<https://ui.example/{application_id}-{attempt}`;> empty means that there is none. Its path becomes
+    /// `<https://ui.example/{application_id}-{attempt}`;> empty means that there is none. It must have both, and neither query
+    /// nor fragment; at most 1,024 bytes. Its path becomes
     /// `spark.ui.proxyBase`, its origin `spark.ui.proxyRedirectUri`.
     #[prost(string, tag = "2")]
     pub url_template: ::prost::alloc::string::String,
@@ -2659,7 +2669,7 @@ pub struct Strategy {
     /// The workflow. Required; never changes.
     #[prost(string, tag = "2")]
     pub workflow: ::prost::alloc::string::String,
-    /// Clusters, best first; others are only taken when none of these can. Empty means no preference.
+    /// Clusters, best first; others are only taken when none of these can. Empty means no preference. At most 100.
     #[prost(string, repeated, tag = "3")]
     pub clusters: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The queue of requests that name none.
@@ -2674,7 +2684,7 @@ pub struct Strategy {
     /// The executors of requests that leave them out.
     #[prost(message, optional, tag = "7")]
     pub executor: ::core::option::Option<ExecutorSpec>,
-    /// How long a run is expected to take from acceptance to its end; unset means no expectation.
+    /// How long a run is expected to take from acceptance to its end; unset means no expectation. 1 s to 30 days.
     #[prost(message, optional, tag = "8")]
     pub service_level: ::core::option::Option<::prost_types::Duration>,
     /// Where this comes from, such as `recommendation` or `by hand`; at most 256 bytes.
@@ -3330,7 +3340,7 @@ pub struct SubmitApplicationRequest {
     /// The caller's own count of tries of this key, 0 at first. 0 to 1,000,000.
     #[prost(int32, tag = "3")]
     pub try_number: i32,
-    /// A name for people, at most 128 bytes. Empty means the main file's name.
+    /// A name for people, at most 128 bytes. Empty means the main file's name, or `SQL`.
     #[prost(string, tag = "4")]
     pub display_name: ::prost::alloc::string::String,
     /// What to run. Required.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use moka_core::{AttemptName, labels};
 use serde_json::{Value, json};
 
-pub use self::size::{MOST_BYTES, check_size};
+pub use self::size::{ALLOWANCE_BYTES, MOST_BYTES, check_size};
 use super::{
     application::{Application, Attempt, Placement},
     launch_spec::LaunchSpec,

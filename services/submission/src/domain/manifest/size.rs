@@ -18,7 +18,7 @@ use super::{
 /// operator's status and for the API server's own notes on who set which field.
 pub const MOST_BYTES: usize = 1024 * 1024;
 /// What a place, the platform's settings and a sidecar may add.
-const ALLOWANCE_BYTES: usize = 64 * 1024;
+pub const ALLOWANCE_BYTES: usize = 64 * 1024;
 
 /// Checks that the document of an attempt will be small enough wherever it is placed.
 ///

@@ -106,4 +106,6 @@ pub fn parse(violations: &mut Violations, spec: &ApplicationSpec) -> Option<Spec
 }
 
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use moka_rpc::Violations;
 use super::text::{at_most, bytes_in_all, url};
 use crate::domain::spec::Dependencies;
 
-const MOST_OF_EACH: usize = 256;
-const BYTES: usize = 64 * 1024;
+pub(super) const MOST_OF_EACH: usize = 256;
+pub(super) const BYTES: usize = 64 * 1024;
 
 pub(super) fn parse(
     violations: &mut Violations,

@@ -6,8 +6,8 @@ use moka_rpc::Violations;
 
 use super::text::{at_most, entry, is_dns_name};
 
-const MOST_TAGS: usize = 64;
-const MOST_LABELS: usize = 32;
+pub(super) const MOST_TAGS: usize = 64;
+pub(super) const MOST_LABELS: usize = 32;
 /// Longest name, and longest value, of a label.
 const LABEL_BYTES: usize = 63;
 const PREFIX_BYTES: usize = 253;

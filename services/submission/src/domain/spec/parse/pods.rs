@@ -11,14 +11,14 @@ use super::{
 };
 use crate::domain::spec::{ExecutorSpec, PodSpec};
 
-const CORES: RangeInclusive<i32> = 1..=64;
-const CPU_MILLICORES: RangeInclusive<i64> = 10..=64_000;
+pub(super) const CORES: RangeInclusive<i32> = 1..=64;
+pub(super) const CPU_MILLICORES: RangeInclusive<i64> = 10..=64_000;
 pub(super) const INSTANCES: RangeInclusive<i32> = 1..=10_000;
 const MIB: i64 = 1024 * 1024;
-const HEAP_BYTES: RangeInclusive<i64> = 512 * MIB..=1024 * 1024 * MIB;
+pub(super) const HEAP_BYTES: RangeInclusive<i64> = 512 * MIB..=1024 * 1024 * MIB;
 const OVERHEAD_BYTES: RangeInclusive<i64> = 0..=1024 * 1024 * MIB;
-const MOST_EXTENDED_RESOURCES: usize = 8;
-const EXTENDED_QUANTITY: RangeInclusive<i64> = 1..=1024;
+pub(super) const MOST_EXTENDED_RESOURCES: usize = 8;
+pub(super) const EXTENDED_QUANTITY: RangeInclusive<i64> = 1..=1024;
 
 /// Who says how many executors there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use crate::domain::spec::Language;
 
 const MAIN_CLASS_BYTES: usize = 1024;
 const SPARK_VERSION_BYTES: usize = 64;
-const MOST_ARGUMENTS: usize = 1024;
-const ARGUMENTS_BYTES: usize = 128 * 1024;
-const MOST_STATEMENTS: usize = 256;
-const STATEMENTS_BYTES: usize = 128 * 1024;
+pub(super) const MOST_ARGUMENTS: usize = 1024;
+pub(super) const ARGUMENTS_BYTES: usize = 128 * 1024;
+pub(super) const MOST_STATEMENTS: usize = 256;
+pub(super) const STATEMENTS_BYTES: usize = 128 * 1024;
 
 /// A checked language and main class.
 pub(super) struct Program {

@@ -8,11 +8,11 @@ use moka_rpc::Violations;
 use super::text::{ONE_ARGUMENT_BYTES, at_most, dns_name, entry, is_identifier, map_size};
 use crate::domain::{platform_settings, spec::SecretVariable};
 
-const MOST_SETTINGS: usize = 1024;
-const SETTINGS_BYTES: usize = 256 * 1024;
-const MOST_VARIABLES: usize = 256;
-const VARIABLES_BYTES: usize = 64 * 1024;
-const MOST_SECRETS: usize = 64;
+pub(super) const MOST_SETTINGS: usize = 1024;
+pub(super) const SETTINGS_BYTES: usize = 256 * 1024;
+pub(super) const MOST_VARIABLES: usize = 256;
+pub(super) const VARIABLES_BYTES: usize = 64 * 1024;
+pub(super) const MOST_SECRETS: usize = 64;
 const SECRET_KEY_BYTES: usize = 253;
 
 /// Spark's settings, of which none is the platform's.

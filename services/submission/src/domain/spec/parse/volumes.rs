@@ -12,7 +12,7 @@ use super::text::{
 };
 use crate::domain::spec::{Volume, VolumeSource};
 
-const MOST_VOLUMES: usize = 32;
+pub(super) const MOST_VOLUMES: usize = 32;
 const DIRECTORY_BYTES: RangeInclusive<i64> = 0..=16 << 40;
 const RESERVED_NAME_PREFIXES: [&str; 2] = ["moka-", "spark-"];
 /// Volumes that Spark adds to its pods under these names.
