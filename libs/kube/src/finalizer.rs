@@ -61,6 +61,39 @@ where
     )))
 }
 
+/// Removes our finalizer in a single call from an object of which only the name is known, provided
+/// that it has these labels and that the finalizer is its first. `false` when it is not so, or
+/// there is no such object: then read it and use [`remove_finalizer`].
+///
+/// # Errors
+/// When the server refuses or does not answer.
+pub async fn remove_first_finalizer<K>(
+    api: &Api<K>,
+    name: &str,
+    labels: &[(&str, &str)],
+    finalizer: &str,
+) -> Result<bool, Error>
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+{
+    let path = "/metadata/finalizers/0";
+    let mut operations: Vec<_> = labels
+        .iter()
+        .map(|(key, value)| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            json!({"op": "test", "path": format!("/metadata/labels/{key}"), "value": value})
+        })
+        .collect();
+    operations.push(json!({"op": "test", "path": path, "value": finalizer}));
+    operations.push(json!({"op": "remove", "path": path}));
+    let patch = patch(json!(operations))?;
+    match api.patch(name, &PatchParams::default(), &patch).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn removal<K: Resource>(
     object: &K,
     index: usize,
@@ -72,6 +105,10 @@ fn removal<K: Resource>(
         {"op": "test", "path": path, "value": finalizer},
         {"op": "remove", "path": path},
     ]);
+    patch(operations)
+}
+
+fn patch(operations: serde_json::Value) -> Result<Patch<serde_json::Value>, Error> {
     let patch = serde_json::from_value(operations)
         .map_err(|error| Error::Refused(format!("no JSON patch: {error}")))?;
     Ok(Patch::Json(patch))

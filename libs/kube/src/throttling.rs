@@ -25,7 +25,8 @@ pub(crate) fn tell<B>(answer: Result<Response<B>, BoxError>) -> Result<Response<
                 .headers()
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok()?.parse().ok());
-            let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE));
+            let retry_after =
+                seconds.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE));
             Err(Throttled { retry_after }.into())
         }
         answer => answer,

@@ -20,6 +20,8 @@ enum Area {
     History,
     /// The front door: accepting and reading, beside pgbench.
     Submission,
+    /// The part of it that is about status and memory.
+    SubmissionStatus,
 }
 
 #[tokio::main]
@@ -27,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
     let figures = match Arguments::parse().area {
         Area::History => history::measure().await?,
         Area::Submission => submission::measure().await?,
+        Area::SubmissionStatus => submission::status::measure().await?,
     };
     for figure in figures {
         println!("{}", serde_json::to_string(&figure)?);

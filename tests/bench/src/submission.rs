@@ -7,6 +7,7 @@ mod history;
 mod installation;
 mod load;
 mod reads;
+pub(crate) mod status;
 
 use anyhow::Result;
 use moka_xtask::postgres::TemporaryPostgres;
@@ -24,5 +25,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let mut figures = accept::measure(&postgres, &installation).await?;
     history::load(&postgres).await?;
     figures.extend(reads::measure(&installation).await?);
+    drop(installation);
+    figures.extend(status::measure().await?);
     Ok(figures)
 }

@@ -47,6 +47,20 @@ impl Program {
         }
     }
 
+    /// The same service once more, with ports and a log of its own; it does not run yet.
+    pub fn replica(&self) -> Self {
+        let port = free_port();
+        Self {
+            name: self.name,
+            file: self.file.clone(),
+            environment: self.environment.clone(),
+            log: self.log.with_extension(format!("{port}.log")),
+            port,
+            admin_port: free_port(),
+            child: None,
+        }
+    }
+
     /// `http://127.0.0.1:<port>` of its gRPC port.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

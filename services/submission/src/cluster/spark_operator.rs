@@ -3,17 +3,23 @@
 mod leftovers;
 mod sightings;
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{fmt::Debug, future::Future, pin::pin, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client, Resource, ResourceExt as _,
     api::{ListParams, LogParams},
     core::DynamicObject,
 };
 use moka_core::{AttemptName, labels};
-use moka_kube::{calls, finalizer::remove_finalizer, k8s_openapi::api::core::v1::Pod, spark};
+use moka_kube::{
+    calls,
+    finalizer::{remove_finalizer, remove_first_finalizer},
+    k8s_openapi::api::core::v1::Pod,
+    spark,
+};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -44,7 +50,7 @@ pub struct SparkOperator {
     relist_interval: Duration,
 }
 
-impl std::fmt::Debug for SparkOperator {
+impl Debug for SparkOperator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SparkOperator")
             .field("namespace", &self.namespace)
@@ -84,6 +90,62 @@ impl SparkOperator {
     async fn driver(&self, target: &Target) -> Result<Option<Pod>> {
         let api = self.pods(&target.namespace);
         within(calls::get(&api, &target.name.driver_pod())).await
+    }
+
+    /// One call where all is as we made it, which is nearly always.
+    async fn release_first<K>(&self, api: &Api<K>, name: &str, target: &Target) -> Result<bool>
+    where
+        K: Resource + Clone + DeserializeOwned + Debug,
+    {
+        let AttemptName {
+            application_id,
+            number,
+        } = target.name;
+        let (id, number) = (application_id.to_string(), number.to_string());
+        let own = [
+            (labels::APPLICATION_ID, id.as_str()),
+            (labels::ATTEMPT, number.as_str()),
+        ];
+        within(remove_first_finalizer(
+            api,
+            name,
+            &own,
+            labels::OUTCOME_FINALIZER,
+        ))
+        .await
+    }
+
+    async fn release_driver(&self, target: &Target) -> Result<u64> {
+        let api = self.pods(&target.namespace);
+        let name = target.name.driver_pod();
+        if self.release_first(&api, &name, target).await? {
+            return Ok(1);
+        }
+        match self.driver(target).await? {
+            Some(pod) if is_of(&pod, target.name) && has_finalizer(pod.finalizers()) => {
+                within(remove_finalizer(&api, &pod, labels::OUTCOME_FINALIZER)).await?;
+                Ok(1)
+            }
+            _ => Ok(0),
+        }
+    }
+
+    async fn release_object(&self, target: &Target) -> Result<u64> {
+        let api = self.objects(&target.namespace);
+        let name = target.name.to_string();
+        if self.release_first(&api, &name, target).await? {
+            return Ok(1);
+        }
+        match self.object(target).await? {
+            Some(object)
+                if view(&object, target.name).owner != Owner::Stranger
+                    && has_finalizer(object.finalizers()) =>
+            {
+                within(remove_finalizer(&api, &object, labels::OUTCOME_FINALIZER)).await?;
+                Ok(1)
+            }
+            _ => Ok(0),
+        }
     }
 
     /// Creates a document; `None` when something has its name.
@@ -238,23 +300,7 @@ impl Launcher for SparkOperator {
     }
 
     async fn release(&self, target: &Target) -> Result<u64> {
-        let mut removed = 0;
-        if let Some(pod) = self.driver(target).await?
-            && is_of(&pod, target.name)
-            && has_finalizer(pod.finalizers())
-        {
-            let api = self.pods(&target.namespace);
-            within(remove_finalizer(&api, &pod, labels::OUTCOME_FINALIZER)).await?;
-            removed += 1;
-        }
-        if let Some(object) = self.object(target).await?
-            && view(&object, target.name).owner != Owner::Stranger
-            && has_finalizer(object.finalizers())
-        {
-            let api = self.objects(&target.namespace);
-            within(remove_finalizer(&api, &object, labels::OUTCOME_FINALIZER)).await?;
-            removed += 1;
-        }
+        let removed = self.release_driver(target).await? + self.release_object(target).await?;
         Ok(removed)
     }
 

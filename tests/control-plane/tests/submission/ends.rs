@@ -310,3 +310,42 @@ async fn an_object_goes_when_its_retention_is_over() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn another_replica_takes_a_cluster_over_with_everything_in_it() {
+    let mut installation = Installation::start(Database::Postgres).await;
+    let (ending, first) = run(&installation, "ends").await;
+    let (stopping, second) = run(&installation, "is cancelled").await;
+    let mut heir = installation.submission.replica();
+    heir.start().await;
+    // The other one holds the lease on the cluster; a cancel here is its work.
+    installation.submission.kill().await;
+    std::mem::swap(&mut installation.submission, &mut heir);
+    installation.cancel(&stopping).await;
+    let ended = terminated(0, "Completed");
+    let objects = &installation.objects;
+    objects.set_driver_status(&first, "Succeeded", ended).await;
+    installation
+        .ends(&ending, ApplicationState::Succeeded)
+        .await;
+    installation
+        .eventually("the driver is told to stop", async || {
+            let driver = installation.objects.driver(&second).await.unwrap();
+            driver.metadata.deletion_timestamp.is_some()
+        })
+        .await;
+    let killed = terminated(143, "Error");
+    objects.set_driver_status(&second, "Failed", killed).await;
+    installation
+        .ends(&stopping, ApplicationState::Cancelled)
+        .await;
+    // It comes back, and the cluster stays where it is.
+    heir.start().await;
+    let (third, name) = run(&installation, "later").await;
+    let ended = terminated(0, "Completed");
+    installation
+        .objects
+        .set_driver_status(&name, "Succeeded", ended)
+        .await;
+    installation.ends(&third, ApplicationState::Succeeded).await;
+}

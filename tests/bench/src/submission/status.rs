@@ -1,0 +1,130 @@
+//! How soon a change in a cluster is seen by those who watch applications, and how much memory ten
+//! thousand live ones take: the real program, a real API server, and PostgreSQL.
+
+mod cluster;
+mod observer;
+mod service;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Result;
+use moka_core::AttemptName;
+use moka_xtask::{cluster::control_plane::ControlPlane, postgres::TemporaryPostgres};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+
+use self::{
+    cluster::Cluster,
+    observer::{Change, Observer},
+    service::Service,
+};
+use crate::figure::Figure;
+
+/// Live applications while it is measured, at least.
+const LIVE: usize = 10_000;
+const CHANGES_PER_SECOND: u64 = 200;
+const SECONDS: u64 = 30;
+/// A driver ends after so many others have started.
+const ENDS_LATER: usize = 400;
+/// Changes on their way to the API server at a time.
+const CONCURRENCY: usize = 64;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Measures status latency and memory.
+///
+/// # Errors
+/// When something does not start, or a change is never seen.
+pub(crate) async fn measure() -> Result<Vec<Figure>> {
+    let postgres = TemporaryPostgres::start_durable().await?;
+    let control_plane = ControlPlane::start().await?;
+    let kubeconfig = control_plane.kubeconfig_path();
+
+    let empty = Service::start(&postgres.url(), &kubeconfig).await?;
+    sleep(Duration::from_secs(5)).await;
+    let empty_bytes = empty.resident_bytes()?;
+    drop(empty);
+
+    let changes = usize::try_from(CHANGES_PER_SECOND * SECONDS)?;
+    let cluster = Cluster::fill(&postgres.url(), &kubeconfig, LIVE + changes / 2).await?;
+    let service = Service::start(&postgres.url(), &kubeconfig).await?;
+    let mut observer = Observer::start(service.url()).await?;
+    sleep(Duration::from_secs(5)).await;
+    let full_bytes = service.resident_bytes()?;
+
+    change(&cluster, &mut observer, changes).await?;
+    let latencies = observer.finish(PATIENCE).await?;
+    let most_bytes = service.resident_bytes()?.max(full_bytes);
+    let live = u32::try_from(LIVE + changes / 2)?;
+    let p99 = latencies[latencies.len() * 99 / 100];
+    Ok(vec![
+        figure("status_p99_ms", p99.as_secs_f64() * 1e3, "ms"),
+        figure("rss_mb", megabytes(most_bytes), "MB"),
+        figure(
+            "bytes_per_live_application",
+            (megabytes(full_bytes) - megabytes(empty_bytes)) * 1e6 / f64::from(live),
+            "bytes",
+        ),
+    ])
+}
+
+/// Starts and ends drivers at a steady rate, whatever becomes of it.
+async fn change(cluster: &Cluster, observer: &mut Observer, changes: usize) -> Result<()> {
+    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut ticks = interval(Duration::from_micros(1_000_000 / CHANGES_PER_SECOND));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut patches = JoinSet::new();
+    for (name, change) in schedule(&cluster.names, changes) {
+        ticks.tick().await;
+        let permit = Arc::clone(&permits).acquire_owned().await?;
+        let drivers = cluster.drivers.clone();
+        let made = observer.expect(name, change);
+        patches.spawn(async move {
+            cluster::write_driver_status(&drivers, name, change).await?;
+            // From now on everybody can see it.
+            made.at(Instant::now());
+            drop(permit);
+            Ok::<_, anyhow::Error>(())
+        });
+    }
+    while let Some(patched) = patches.join_next().await {
+        patched??;
+    }
+    Ok(())
+}
+
+/// Starts drivers one after the other, and ends each some time later.
+fn schedule(names: &[AttemptName], changes: usize) -> Vec<(AttemptName, Change)> {
+    let mut schedule = Vec::with_capacity(changes);
+    let mut ended = 0;
+    for (started, name) in names.iter().enumerate() {
+        schedule.push((*name, Change::Started));
+        if started >= ENDS_LATER {
+            schedule.push((names[ended], Change::Ended));
+            ended += 1;
+        }
+        if schedule.len() >= changes {
+            break;
+        }
+    }
+    schedule.truncate(changes);
+    schedule
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let bytes = bytes as f64;
+    bytes / 1e6
+}
+
+fn figure(name: &'static str, value: f64, unit: &'static str) -> Figure {
+    Figure {
+        name,
+        value,
+        unit,
+        floor: None,
+        floor_of: None,
+    }
+}
