@@ -10,6 +10,8 @@ use moka_rpc::error_of;
 
 use crate::{service::Service, yunikorn_stub::YuniKornStub};
 
+type Change = Box<dyn Fn(&mut PlacementRequest)>;
+
 fn request(queue: &str, executor_count: i32) -> PlacementRequest {
     let size = PodSize {
         cpu_millicores: 100,
@@ -146,7 +148,7 @@ async fn limits_hold_to_the_unit() {
         let label = |index| (format!("label{index}"), "x".repeat(value_bytes));
         (0..count).map(label).collect()
     };
-    type Change = Box<dyn Fn(&mut PlacementRequest)>;
+
     let cases: Vec<(&str, Change, Change)> = vec![
         (
             "request.executor_count_maximum",

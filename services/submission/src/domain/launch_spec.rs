@@ -62,7 +62,7 @@ pub struct LaunchSpec {
     pub labels: BTreeMap<String, String>,
     /// How important it is.
     pub tier: Tier,
-    /// PriorityClass of the pods.
+    /// `PriorityClass` of the pods.
     pub priority_class: Option<String>,
     /// When to give up.
     pub deadlines: Deadlines,

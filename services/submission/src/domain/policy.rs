@@ -46,7 +46,7 @@ pub fn check_policy(spec: &Spec, policy: &OverridePolicy) -> Result<(), PolicyVi
         executors: spec
             .dynamic_allocation
             .map(|dynamic| dynamic.max_executors)
-            .or(spec.executor.as_ref().map(|executor| executor.instances))
+            .or_else(|| Some(spec.executor.as_ref()?.instances))
             .unwrap_or_default(),
         driver: spec.driver.as_ref(),
         executor: spec.executor.as_ref().map(|executor| &executor.pod),

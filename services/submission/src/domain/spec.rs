@@ -305,6 +305,10 @@ pub enum VolumeSource {
 }
 
 /// When to give up, in seconds.
+#[expect(
+    clippy::struct_field_names,
+    reason = "a unit stands in every name that has one"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Deadlines {
@@ -318,10 +322,6 @@ pub struct Deadlines {
 
 impl Deadlines {
     /// Whether there is none.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde calls it with a reference"
-    )]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -249,10 +249,6 @@ mod tests {
         }
     }
 
-    fn length(length: u32) -> Option<prost_types::Duration> {
-        Some(seconds(length))
-    }
-
     fn parsed<T>(parse: impl FnOnce(&mut Violations) -> T) -> T {
         let mut violations = Violations::new();
         let parsed = parse(&mut violations);
@@ -283,7 +279,7 @@ mod tests {
                 launch_burst: 2,
                 max_live_attempts: 3,
                 max_operator_backlog: 4,
-                unreachable_patience: length(5),
+                unreachable_patience: Some(seconds(5)),
             }),
             live_ui: Some(wire::LiveUi {
                 port: 4045,
@@ -318,15 +314,15 @@ mod tests {
                 retry: Some(wire::RetryPolicy {
                     max_attempts: 2,
                     categories: vec![wire::ExitCategory::NodeLost.into()],
-                    initial_backoff: length(3),
-                    max_backoff: length(4),
+                    initial_backoff: Some(seconds(3)),
+                    max_backoff: Some(seconds(4)),
                     memory_growth_percent: 150,
                     max_memory_bytes: 6,
                 }),
                 deadlines: Some(wire::Deadlines {
-                    queue: length(7),
-                    run: length(8),
-                    total: length(9),
+                    queue: Some(seconds(7)),
+                    run: Some(seconds(8)),
+                    total: Some(seconds(9)),
                 }),
                 ..full_defaults()
             }),
@@ -372,7 +368,7 @@ mod tests {
                 memory_overhead_bytes: 1 << 28,
                 extended_resources: devices,
             }),
-            service_level: length(5),
+            service_level: Some(seconds(5)),
             source: "by hand".to_owned(),
             revision: 6,
             create_time: Some(to_proto(epoch)),

@@ -28,7 +28,7 @@ pub(super) fn driver(launch: &Launch<'_>, settings: &ManifestSettings) -> Value 
     }
     let mut container = container(labels::DRIVER_CONTAINER, launch, &spec.driver, &mounted);
     container["terminationMessagePolicy"] = json!("FallbackToLogsOnError");
-    let mut pod = pod(launch, container, mounted);
+    let mut pod = pod(launch, &container, mounted);
     if let Some(exporter) = &settings.exporter {
         pod["initContainers"] = json!([sidecar::container(launch, exporter)]);
     }
@@ -47,11 +47,11 @@ pub(super) fn executor(launch: &Launch<'_>) -> Value {
         &spec.executor.pod,
         &mounted,
     );
-    json!({ "metadata": metadata, "spec": pod(launch, container, mounted) })
+    json!({ "metadata": metadata, "spec": pod(launch, &container, mounted) })
 }
 
 /// What driver and executors have in common.
-fn pod(launch: &Launch<'_>, container: Value, mounted: Vec<volumes::Mounted>) -> Value {
+fn pod(launch: &Launch<'_>, container: &Value, mounted: Vec<volumes::Mounted>) -> Value {
     let spec = launch.spec;
     let mut pod = json!({
         "schedulerName": launch.placement.scheduler_name,

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use moka_proto::submission::v1 as wire;
 use proptest::prelude::*;
+use wire::{VolumePods, volume::Source};
 
 use super::*;
 use crate::domain::{
@@ -245,7 +246,6 @@ fn volumes_and_secrets() {
         pods: pods.into(),
         source: Some(source),
     };
-    use wire::{VolumePods, volume::Source};
     let manifest = golden(|spec| {
         spec.service_account = "reporter".to_owned();
         spec.secret_environment = vec![wire::SecretVariable {

@@ -30,9 +30,9 @@ fn faults(spec: &Spec, policy: &OverridePolicy) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(policy: OverridePolicy, good: &Spec, bad: &Spec, field: &str) {
-    assert_eq!(faults(good, &policy), Vec::<String>::new(), "{field}");
-    assert_eq!(faults(bad, &policy), [field]);
+fn check(policy: &OverridePolicy, good: &Spec, bad: &Spec, field: &str) {
+    assert_eq!(faults(good, policy), Vec::<String>::new(), "{field}");
+    assert_eq!(faults(bad, policy), [field]);
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -51,7 +51,7 @@ fn an_empty_policy_allows_everything_but_directories_of_nodes() {
         }];
     });
     check(
-        policy,
+        &policy,
         &spec(|_| {}),
         &host_path,
         "spec.volumes[0].host_path",
@@ -79,13 +79,13 @@ fn locked_names_are_refused() {
         })
     };
     check(
-        policy.clone(),
+        &policy,
         &with("spark.ones"),
         &with("spark.one"),
         "spec.spark_conf[\"spark.one\"]",
     );
     check(
-        policy.clone(),
+        &policy,
         &with("spark.sq"),
         &with("spark.sql.x"),
         "spec.spark_conf[\"spark.sql.x\"]",
@@ -117,13 +117,13 @@ fn images_accounts_and_queues_are_held_to_their_lists() {
         ..OverridePolicy::default()
     };
     let elsewhere = spec(|spec| spec.image = "docker.example/spark".to_owned());
-    check(images, &spec(|_| {}), &elsewhere, "spec.image");
+    check(&images, &spec(|_| {}), &elsewhere, "spec.image");
     let accounts = OverridePolicy {
         service_accounts: texts(&["spark"]),
         ..OverridePolicy::default()
     };
     let own = spec(|spec| spec.service_account = "admin".to_owned());
-    check(accounts, &spec(|_| {}), &own, "spec.service_account");
+    check(&accounts, &spec(|_| {}), &own, "spec.service_account");
     let queues = OverridePolicy {
         queues: texts(&["root.demo"]),
         ..OverridePolicy::default()
@@ -131,7 +131,7 @@ fn images_accounts_and_queues_are_held_to_their_lists() {
     let queue = |name: &str| spec(|spec| spec.queue = name.to_owned());
     for inside in ["root.demo", "root.demo.a"] {
         check(
-            queues.clone(),
+            &queues,
             &queue(inside),
             &queue("root.demolition"),
             "spec.queue",
@@ -147,7 +147,7 @@ fn sizes_are_limited_to_the_unit() {
         ..OverridePolicy::default()
     };
     check(
-        policy.clone(),
+        &policy,
         &executors(3),
         &executors(4),
         "spec.executor.instances",
@@ -161,7 +161,7 @@ fn sizes_are_limited_to_the_unit() {
             });
         })
     };
-    check(policy, &dynamic(3), &dynamic(4), "spec.executor.instances");
+    check(&policy, &dynamic(3), &dynamic(4), "spec.executor.instances");
 
     let attempts = |max_attempts| {
         spec(|spec| {
@@ -177,7 +177,7 @@ fn sizes_are_limited_to_the_unit() {
     };
     for past in [3, 0] {
         check(
-            at_most_two.clone(),
+            &at_most_two,
             &attempts(2),
             &attempts(past),
             "spec.retry.max_attempts",
@@ -199,7 +199,7 @@ fn sizes_are_limited_to_the_unit() {
         ..OverridePolicy::default()
     };
     check(
-        second,
+        &second,
         &tier(wire::Tier::Tier2),
         &tier(wire::Tier::Tier1),
         "spec.tier",

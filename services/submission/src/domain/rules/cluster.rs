@@ -44,7 +44,7 @@ pub struct ClusterSettings {
     pub policy: OverridePolicy,
     /// Settings of Spark by the name of a shuffle profile.
     pub shuffle_profiles: BTreeMap<String, BTreeMap<String, String>>,
-    /// PriorityClasses by tier.
+    /// `PriorityClass`es by tier.
     pub priority_class_by_tier: BTreeMap<Tier, String>,
     /// How fast it may be asked for things.
     pub limits: ClusterLimits,

@@ -47,9 +47,13 @@ fn check(field: &str, at: impl AsRef<[String]>, past: impl AsRef<[String]>) {
     assert_eq!(past.as_ref(), [field], "past the limit");
 }
 
-fn seconds(seconds: i64) -> Option<Duration> {
-    Some(Duration { seconds, nanos: 0 })
+fn seconds(seconds: i64) -> Duration {
+    Duration { seconds, nanos: 0 }
 }
+
+type SetLimit = fn(&mut wire::ClusterLimits, i32);
+type SetDefault<'a> = &'a dyn Fn(&mut wire::Defaults);
+type List = fn(&mut WirePolicy) -> &mut Vec<String>;
 
 #[test]
 fn clusters_hold_to_the_unit() {
@@ -57,17 +61,16 @@ fn clusters_hold_to_the_unit() {
     check("cluster.description", description(256), description(257));
     let namespace = |bytes| cluster_faults(|cluster| cluster.namespace = "x".repeat(bytes));
     check("cluster.namespace", namespace(63), namespace(64));
-    type Set = fn(&mut wire::ClusterLimits, i32);
-    let limits: [(&str, i32, Set); 4] = [
+    let limits: [(&str, i32, SetLimit); 4] = [
         ("launches_per_second", 10_000, |all, one| {
-            all.launches_per_second = one
+            all.launches_per_second = one;
         }),
         ("launch_burst", 10_000, |all, one| all.launch_burst = one),
         ("max_live_attempts", 1_000_000, |all, one| {
-            all.max_live_attempts = one
+            all.max_live_attempts = one;
         }),
         ("max_operator_backlog", 1_000_000, |all, one| {
-            all.max_operator_backlog = one
+            all.max_operator_backlog = one;
         }),
     ];
     for (name, most, set) in limits {
@@ -82,7 +85,7 @@ fn clusters_hold_to_the_unit() {
     }
     let patience = |length| {
         let limits = wire::ClusterLimits {
-            unreachable_patience: seconds(length),
+            unreachable_patience: Some(seconds(length)),
             ..wire::ClusterLimits::default()
         };
         cluster_faults(|cluster| cluster.limits = Some(limits))
@@ -183,17 +186,17 @@ fn a_clusters_defaults_decide_nothing_that_comes_before_it() {
         of_cluster
     };
     assert!(with(&|_| {}).is_empty());
-    let cases: [(&str, &dyn Fn(&mut wire::Defaults)); 5] = [
+    let cases: [(&str, SetDefault<'_>); 5] = [
         ("queue", &|all| all.queue = "root.demo".to_owned()),
         ("tier", &|all| all.tier = 1),
         ("shuffle_profile", &|all| {
-            all.shuffle_profile = "celeborn".to_owned()
+            all.shuffle_profile = "celeborn".to_owned();
         }),
         ("retry", &|all| {
-            all.retry = Some(wire::RetryPolicy::default())
+            all.retry = Some(wire::RetryPolicy::default());
         }),
         ("deadlines", &|all| {
-            all.deadlines = Some(wire::Deadlines::default())
+            all.deadlines = Some(wire::Deadlines::default());
         }),
     ];
     for (name, change) in cases {
@@ -213,7 +216,6 @@ fn a_clusters_defaults_decide_nothing_that_comes_before_it() {
 
 #[test]
 fn policies_hold_to_the_unit() {
-    type List = fn(&mut WirePolicy) -> &mut Vec<String>;
     let lists: [(&str, &str, List); 6] = [
         ("locked_spark_conf", "spark.sql.*", |all| {
             &mut all.locked_spark_conf
@@ -286,7 +288,7 @@ fn strategies_hold_to_the_unit() {
     check("strategy.source", source(256), source(257));
     let queue = |bytes| strategy_faults(|strategy| strategy.queue = "x".repeat(bytes));
     check("strategy.queue", queue(1024), queue(1025));
-    let level = |length| strategy_faults(|strategy| strategy.service_level = seconds(length));
+    let level = |length| strategy_faults(|strategy| strategy.service_level = Some(seconds(length)));
     for (at, past) in [(1, 0), (2_592_000, 2_592_001)] {
         check("strategy.service_level", level(at), level(past));
     }

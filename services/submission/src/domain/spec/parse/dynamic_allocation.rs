@@ -8,6 +8,7 @@ use moka_rpc::Violations;
 use super::{pods::INSTANCES, scheduling::seconds};
 use crate::domain::spec::DynamicAllocation;
 
+const FIELD: &str = "spec.dynamic_allocation";
 const IDLE_SECONDS: RangeInclusive<i64> = 1..=86_400;
 
 pub(super) fn parse(
@@ -20,7 +21,6 @@ pub(super) fn parse(
         initial_executors,
         idle_timeout,
     } = dynamic?;
-    const FIELD: &str = "spec.dynamic_allocation";
     let most = *INSTANCES.end();
     violations.range(&format!("{FIELD}.max_executors"), max_executors, &INSTANCES);
     for (name, count) in [

@@ -1,10 +1,13 @@
 //! Each limit of a spec: what is at it passes, what is one past it is named.
 
+mod retries;
+mod volumes;
+
 use std::collections::BTreeMap;
 
 use moka_proto::submission::v1 as wire;
 use prost_types::Duration;
-use wire::{ApplicationSpec, ApplicationType, VolumePods, volume::Source};
+use wire::{ApplicationSpec, ApplicationType};
 
 use crate::domain::submission::{Submission, tests::request};
 
@@ -41,8 +44,8 @@ fn refused(field: &str, change: impl FnOnce(&mut ApplicationSpec)) {
     assert_eq!(faults(change), [field]);
 }
 
-fn seconds(seconds: i64) -> Option<Duration> {
-    Some(Duration { seconds, nanos: 0 })
+fn seconds(seconds: i64) -> Duration {
+    Duration { seconds, nanos: 0 }
 }
 
 fn entries(count: usize, value: &str) -> BTreeMap<String, String> {
@@ -72,13 +75,13 @@ fn statements_are_for_sql_alone() {
     );
     refused("spec.sql_statements", |spec| sql(spec, Vec::new()));
     refused("spec.sql_statements", |spec| {
-        sql(spec, vec![" ".to_owned()])
+        sql(spec, vec![" ".to_owned()]);
     });
     refused("spec.sql_statements", |spec| {
-        sql(spec, vec!["\0".to_owned()])
+        sql(spec, vec!["\0".to_owned()]);
     });
     refused("spec.sql_statements", |spec| {
-        spec.sql_statements = statement()
+        spec.sql_statements = statement();
     });
     refused("spec.main_application_file", |spec| {
         sql(spec, statement());
@@ -180,7 +183,7 @@ fn dynamic_allocation_holds_to_the_unit() {
     }
     for (at, past) in [(1, 0), (86_400, 86_401)] {
         check_number(&field("idle_timeout"), at, past, |spec, idle| {
-            with(spec, [0, 0, 1], seconds(idle));
+            with(spec, [0, 0, 1], Some(seconds(idle)));
         });
     }
     refused("spec.executor.instances", |spec| {
@@ -257,113 +260,10 @@ fn secrets_hold_to_the_unit() {
     });
 }
 
-fn volume(name: &str, mount_path: &str, source: Source) -> wire::Volume {
-    wire::Volume {
-        name: name.to_owned(),
-        mount_path: mount_path.to_owned(),
-        source: Some(source),
-        ..wire::Volume::default()
-    }
-}
-
-fn claim() -> Source {
-    Source::PersistentVolumeClaim("data".to_owned())
-}
-
-#[test]
-fn volumes_hold_to_the_unit() {
-    check_number("spec.volumes", 32, 33, |spec, count| {
-        let volume = |n| volume(&format!("v{n}"), &format!("/mnt/{n}"), claim());
-        spec.volumes = (0..count).map(volume).collect();
-    });
-    let path = |bytes: usize| format!("/{}", "x".repeat(bytes - 1));
-    check_number("spec.volumes[0].mount_path", 1024, 1025, |spec, bytes| {
-        spec.volumes = vec![volume("data", &path(bytes), claim())];
-    });
-    check_number("spec.volumes[0].sub_path", 1024, 1025, |spec, bytes| {
-        let sub_path = "x".repeat(bytes);
-        spec.volumes = vec![wire::Volume {
-            sub_path,
-            ..volume("data", "/mnt", claim())
-        }];
-    });
-    check_number("spec.volumes[0].host_path", 1024, 1025, |spec, bytes| {
-        spec.volumes = vec![volume("data", "/mnt", Source::HostPath(path(bytes)))];
-    });
-    let directory = "spec.volumes[0].empty_directory.size_limit_bytes";
-    for (at, past) in [(0, -1), (16 << 40, (16 << 40) + 1)] {
-        check_number(directory, at, past, |spec, size_limit_bytes| {
-            let source = Source::EmptyDirectory(wire::EmptyDirectory {
-                size_limit_bytes,
-                in_memory: false,
-            });
-            spec.volumes = vec![volume("data", "/mnt", source)];
-        });
-    }
-    check_number("spec.volumes[0].name", 63, 64, |spec, bytes| {
-        spec.volumes = vec![volume(&"x".repeat(bytes), "/mnt", claim())];
-    });
-}
-
-#[test]
-fn volumes_that_would_be_in_the_way_are_named() {
-    for (name, mount_path, field) in [
-        ("moka-data", "/mnt", "name"),
-        ("spark-data", "/mnt", "name"),
-        ("pod-template-volume", "/mnt", "name"),
-        ("Data", "/mnt", "name"),
-        ("data", "/", "mount_path"),
-        ("data", "mnt", "mount_path"),
-        ("data", "/mnt/../opt", "mount_path"),
-        ("data", "/mnt//a", "mount_path"),
-        ("data", "/mnt:ro", "mount_path"),
-        ("data", "/opt/moka", "mount_path"),
-        ("data", "/var/log/moka/events", "mount_path"),
-        ("data", "/var/run/secrets/x", "mount_path"),
-        ("data", "/opt/spark/conf", "mount_path"),
-    ] {
-        refused(&format!("spec.volumes[0].{field}"), |spec| {
-            spec.volumes = vec![volume(name, mount_path, claim())];
-        });
-    }
-    let fine = faults(|spec| spec.volumes = vec![volume("data", "/opt/mokassin", claim())]);
-    assert!(fine.is_empty());
-    refused("spec.volumes.name", |spec| {
-        spec.volumes = vec![volume("data", "/a", claim()), volume("data", "/b", claim())];
-    });
-    refused("spec.volumes.mount_path", |spec| {
-        spec.volumes = vec![volume("a", "/mnt", claim()), volume("b", "/mnt", claim())];
-    });
-    refused("spec.volumes[0].sub_path", |spec| {
-        let sub_path = "../x".to_owned();
-        spec.volumes = vec![wire::Volume {
-            sub_path,
-            ..volume("data", "/mnt", claim())
-        }];
-    });
-    refused("spec.volumes[0].source", |spec| {
-        spec.volumes = vec![volume("data", "/mnt", claim())];
-        spec.volumes[0].source = None;
-    });
-    refused("spec.volumes[0].pods", |spec| {
-        spec.volumes = vec![volume("data", "/mnt", claim())];
-        spec.volumes[0].pods = VolumePods::Executors as i32 + 1;
-    });
-    for source in [
-        Source::ConfigMap("A".to_owned()),
-        Source::Secret(String::new()),
-        Source::PersistentVolumeClaim("a_b".to_owned()),
-        Source::HostPath("/".to_owned()),
-    ] {
-        let found = faults(|spec| spec.volumes = vec![volume("data", "/mnt", source)]);
-        assert_eq!(found.len(), 1, "{found:?}");
-    }
-}
-
 #[test]
 fn tags_and_labels_hold_to_the_unit() {
     check_number("spec.tags", 64, 65, |spec, count| {
-        spec.tags = entries(count, "")
+        spec.tags = entries(count, "");
     });
     check_number("spec.labels", 32, 33, |spec, count| {
         spec.labels = entries(count, "");
@@ -457,110 +357,4 @@ fn architectures_are_known_and_stand_once() {
         spec.image_by_architecture = [("x86".to_owned(), "image".to_owned())].into();
     });
     check_number("spec.tier", 3, 4, |spec, tier| spec.tier = tier);
-}
-
-#[test]
-fn deadlines_hold_to_the_second() {
-    for (name, set) in [
-        (
-            "queue",
-            (|all, one| all.queue = one) as fn(&mut wire::Deadlines, Option<Duration>),
-        ),
-        ("run", |all, one| all.run = one),
-        ("total", |all, one| all.total = one),
-    ] {
-        let field = format!("spec.deadlines.{name}");
-        let with = |spec: &mut ApplicationSpec, deadline: Option<Duration>| {
-            let mut deadlines = wire::Deadlines::default();
-            set(&mut deadlines, deadline);
-            spec.deadlines = Some(deadlines);
-        };
-        for (at, past) in [(1, 0), (2_592_000, 2_592_001)] {
-            check_number(&field, at, past, |spec, length| with(spec, seconds(length)));
-        }
-        refused(&field, |spec| {
-            with(
-                spec,
-                Some(Duration {
-                    seconds: 1,
-                    nanos: 1,
-                }),
-            );
-        });
-    }
-}
-
-#[test]
-fn retries_hold_to_the_unit() {
-    let with = |change: &dyn Fn(&mut wire::RetryPolicy)| {
-        let mut policy = wire::RetryPolicy::default();
-        change(&mut policy);
-        faults(|spec| spec.retry = Some(policy))
-    };
-    type Set = fn(&mut wire::RetryPolicy, i64);
-    let whole: [(&str, [(i64, i64); 2], Set); 5] = [
-        ("max_attempts", [(0, -1), (10, 11)], |policy, value| {
-            policy.max_attempts = i32::try_from(value).unwrap();
-        }),
-        (
-            "memory_growth_percent",
-            [(100, 99), (400, 401)],
-            |policy, value| {
-                policy.memory_growth_percent = i32::try_from(value).unwrap();
-            },
-        ),
-        (
-            "max_memory_bytes",
-            [(0, -1), (1 << 40, (1 << 40) + 1)],
-            |policy, value| {
-                policy.max_memory_bytes = value;
-            },
-        ),
-        (
-            "initial_backoff",
-            [(1, 0), (3600, 3601)],
-            |policy, value| {
-                policy.initial_backoff = seconds(value);
-            },
-        ),
-        (
-            "max_backoff",
-            [(1, 0), (86_400, 86_401)],
-            |policy, value| {
-                policy.max_backoff = seconds(value);
-            },
-        ),
-    ];
-    for (name, limits, set) in whole {
-        for (at, past) in limits {
-            assert!(with(&|policy| set(policy, at)).is_empty(), "{name} {at}");
-            let found = with(&|policy| set(policy, past));
-            assert_eq!(found, [format!("spec.retry.{name}")], "{past}");
-        }
-    }
-    let categories = |all: Vec<wire::ExitCategory>| {
-        let numbers: Vec<i32> = all.into_iter().map(Into::into).collect();
-        with(&|policy| policy.categories = numbers.clone())
-    };
-    use wire::ExitCategory as Category;
-    assert!(categories(vec![Category::NodeLost, Category::Unknown, Category::Quota]).is_empty());
-    for never in [
-        Category::Unspecified,
-        Category::Success,
-        Category::UserError,
-        Category::Deleted,
-        Category::Cancelled,
-        Category::Deadline,
-        Category::Rerouted,
-    ] {
-        assert_eq!(
-            categories(vec![never]),
-            ["spec.retry.categories"],
-            "{never:?}"
-        );
-    }
-    assert_eq!(
-        categories(vec![Category::NodeLost; 2]),
-        ["spec.retry.categories"]
-    );
 }
