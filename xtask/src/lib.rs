@@ -15,6 +15,7 @@ pub mod demo;
 pub mod fuzz;
 pub mod history_server;
 pub mod mesh;
+pub mod metrics_server;
 pub mod postgres;
 pub mod s3_server;
 pub mod soak;

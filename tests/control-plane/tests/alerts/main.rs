@@ -1,0 +1,217 @@
+//! Every alerting rule, evaluated by the real vmalert over series of a healthy and of a sick
+//! service.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use moka_core::clock::{Clock as _, SystemClock};
+use moka_xtask::{metrics_server::TemporaryMetrics, workspace};
+use serde::Deserialize;
+use serde_json::Value;
+
+const RULES: &str = "deploy/kustomize/platform/alerts";
+/// How often series have a point, and rules are evaluated.
+const STEP_SECONDS: i64 = 30;
+/// How long each case lasts: longer than any rule looks back.
+const CASE_SECONDS: i64 = 2 * 3600;
+
+/// Series, and the alerts that must fire over them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    /// Exactly these; none for a healthy service.
+    #[serde(default)]
+    fires: BTreeSet<String>,
+    series: BTreeMap<String, Line>,
+}
+
+/// A straight line: its first value, and how much it rises in a minute.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    from: f64,
+    #[serde(default)]
+    per_minute: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RuleFile {
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rule {
+    alert: String,
+    expr: String,
+    annotations: BTreeMap<String, String>,
+}
+
+fn rules_file() -> PathBuf {
+    workspace::root().join(RULES).join("submission.yaml")
+}
+
+fn rules() -> Vec<Rule> {
+    let text = fs::read_to_string(rules_file()).unwrap();
+    let file: RuleFile = serde_saphyr::from_str(&text).unwrap();
+    file.groups
+        .into_iter()
+        .flat_map(|group| group.rules)
+        .collect()
+}
+
+fn cases() -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/alerts/submission.yaml");
+    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// When a case begins: one after the other, with a pause that no rule looks over.
+fn window(index: usize, base: Timestamp) -> (Timestamp, Timestamp) {
+    let index = i64::try_from(index).unwrap();
+    let from = base + SignedDuration::from_secs(index * 2 * CASE_SECONDS);
+    (from, from + SignedDuration::from_secs(CASE_SECONDS))
+}
+
+fn exposition(case: &Case, from: Timestamp) -> String {
+    let mut text = String::new();
+    for (series, line) in &case.series {
+        for step in 0..=CASE_SECONDS / STEP_SECONDS {
+            let seconds = step * STEP_SECONDS;
+            let minutes = f64::from(i32::try_from(seconds).unwrap()) / 60.0;
+            let value = line.from + line.per_minute * minutes;
+            let time = from.as_millisecond() + seconds * 1000;
+            writeln!(text, "{series} {value} {time}").unwrap();
+        }
+    }
+    text
+}
+
+async fn firing(server: &TemporaryMetrics, from: Timestamp, to: Timestamp) -> BTreeSet<String> {
+    let client = reqwest::Client::new();
+    let query = format!(
+        "query=ALERTS%7Balertstate%3D%22firing%22%7D&start={}&end={}&step={STEP_SECONDS}",
+        from.as_second(),
+        to.as_second()
+    );
+    let answer: Value = client
+        .get(format!("{}/api/v1/query_range?{query}", server.url()))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let series = answer["data"]["result"].as_array().unwrap();
+    let name = |one: &Value| one["metric"]["alertname"].as_str().unwrap().to_owned();
+    series.iter().map(name).collect()
+}
+
+async fn post(url: String, body: String) {
+    let answer = reqwest::Client::new()
+        .post(url)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+#[tokio::test]
+async fn each_alert_fires_over_what_it_is_for_and_none_over_a_healthy_service() {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
+    let server = TemporaryMetrics::start().await.unwrap();
+    let cases = cases();
+    let base = SystemClock.now() - SignedDuration::from_hours(24 * 60);
+    for (index, case) in cases.iter().enumerate() {
+        let (from, _) = window(index, base);
+        let import = format!("{}/api/v1/import/prometheus", server.url());
+        post(import, exposition(case, from)).await;
+    }
+    post(
+        format!("{}/internal/force_flush", server.url()),
+        String::new(),
+    )
+    .await;
+    for (index, case) in cases.iter().enumerate() {
+        let (from, to) = window(index, base);
+        server.replay(&rules_file(), from, to).await.unwrap();
+        post(
+            format!("{}/internal/force_flush", server.url()),
+            String::new(),
+        )
+        .await;
+        assert_eq!(firing(&server, from, to).await, case.fires, "{}", case.name);
+    }
+    let tested: BTreeSet<_> = cases.iter().flat_map(|case| case.fires.clone()).collect();
+    let all: BTreeSet<_> = rules().into_iter().map(|rule| rule.alert).collect();
+    assert_eq!(tested, all, "every alert has a case in which it fires");
+}
+
+#[test]
+fn each_alert_tells_where_to_read_on() {
+    let runbook = fs::read_to_string(workspace::root().join("docs/operations.md")).unwrap();
+    for Rule {
+        alert, annotations, ..
+    } in rules()
+    {
+        assert!(!annotations["summary"].is_empty(), "{alert}");
+        let heading = format!("### {alert}\n");
+        assert!(
+            runbook.contains(&heading),
+            "docs/operations.md lacks {alert}"
+        );
+        let link = format!("docs/operations.md#{}", alert.to_lowercase());
+        assert_eq!(annotations["runbook"], link, "{alert}");
+    }
+}
+
+/// A rule over a metric that does not exist never fires, and nobody notices.
+#[test]
+fn alerts_look_only_at_metrics_that_exist() {
+    let registered = registered_names();
+    for Rule { alert, expr, .. } in rules() {
+        let words = expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("moka_submission_")) {
+            let name = word.trim_start_matches("moka_submission_");
+            let known = ["", "_total", "_bucket", "_sum", "_count"]
+                .iter()
+                .any(|suffix| {
+                    name.strip_suffix(suffix)
+                        .is_some_and(|name| registered.contains(name))
+                });
+            assert!(known, "{alert}: {word} is no metric of submission");
+        }
+    }
+}
+
+/// The names that sources register, with their units.
+fn registered_names() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for folder in ["services/submission/src", "libs/rpc/src", "libs/db/src"] {
+        for path in workspace::files(folder, ".rs").unwrap() {
+            let text = fs::read_to_string(workspace::root().join(path)).unwrap();
+            for call in text.split(".register").skip(1) {
+                let mut quoted = call.split('"').skip(1).step_by(2);
+                if let Some(name) = quoted.next().filter(|_| call.starts_with(['(', '_'])) {
+                    names.insert(name.to_owned());
+                    let unit = call.contains("Unit::Seconds").then_some("_seconds");
+                    names.insert(format!("{name}{}", unit.unwrap_or_default()));
+                }
+            }
+        }
+    }
+    names
+}
