@@ -12,8 +12,10 @@ use std::{
 use serde_json::Value;
 
 /// Every folder that somebody applies.
-const APPLIED: [&str; 4] = [
+const APPLIED: [&str; 6] = [
     "overlays/local",
+    "overlays/submission-fleet",
+    "platform/alerts",
     "platform/s3",
     "platform/spark-jobs",
     "platform/yunikorn",
