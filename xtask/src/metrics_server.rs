@@ -81,6 +81,8 @@ impl TemporaryMetrics {
             .arg(format!("-remoteWrite.url={}", self.url()))
             // No longer than a group's interval: a longer gap sets a pending alert back.
             .arg("-datasource.queryStep=30s")
+            // No rule reads what another one wrote.
+            .arg("-replay.rulesDelay=0s")
             .arg(format!("-replay.timeFrom={}", whole_seconds(from)))
             .arg(format!("-replay.timeTo={}", whole_seconds(to)))
             .args(["-replay.disableProgressBar", "-loggerLevel=ERROR"]);
@@ -105,8 +107,12 @@ fn serve(folder: &Path, port: u16) -> Result<TiedChild> {
             .arg("victoria-metrics")
             .arg(format!("-storageDataPath={}", data.display()))
             .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
-            .args(["-search.latencyOffset=0s", "-retentionPeriod=1y"])
-            .args(["-memory.allowedBytes=64MB", "-loggerLevel=ERROR"])
+            .args(["-search.latencyOffset=0s", "-search.disableCache"])
+            .args([
+                "-retentionPeriod=1y",
+                "-memory.allowedBytes=64MB",
+                "-loggerLevel=ERROR",
+            ])
             .current_dir("/");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
     })

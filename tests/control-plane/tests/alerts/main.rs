@@ -29,11 +29,16 @@ struct Case {
     /// Exactly these; none for a healthy service.
     #[serde(default)]
     fires: BTreeSet<String>,
+    /// Series that differ from those of the first case.
+    #[serde(default)]
     series: BTreeMap<String, Line>,
+    /// Series of the first case that are not there.
+    #[serde(default)]
+    without: BTreeSet<String>,
 }
 
 /// A straight line: its first value, and how much it rises in a minute.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     from: f64,
@@ -73,7 +78,22 @@ fn rules() -> Vec<Rule> {
 
 fn cases() -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/alerts/submission.yaml");
-    serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    let mut cases: Vec<Case> = serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let healthy = cases[0].series.clone();
+    for case in &mut cases[1..] {
+        let unknown = case
+            .without
+            .iter()
+            .find(|series| !healthy.contains_key(*series));
+        assert_eq!(unknown, None, "{}", case.name);
+        for (series, line) in healthy
+            .iter()
+            .filter(|(series, _)| !case.without.contains(*series))
+        {
+            case.series.entry(series.clone()).or_insert(*line);
+        }
+    }
+    cases
 }
 
 /// When a case begins: one after the other, with a pause that no rule looks over.
