@@ -72,6 +72,7 @@ pub struct Metrics {
     pub status: StatusMetrics,
     cluster_applications: Family<ClusterStateLabels, Gauge>,
     workers: Gauge,
+    cluster_leases: Family<ClusterLabels, Gauge>,
     circuit_open: Family<ClusterLabels, Gauge>,
     held_back_launches: Family<ObstacleLabels, Counter>,
     launch_token_wait_seconds: Family<ClusterLabels, Counter<f64, AtomicU64>>,
@@ -93,6 +94,7 @@ impl Default for Metrics {
             status: StatusMetrics::default(),
             cluster_applications: Family::default(),
             workers: Gauge::default(),
+            cluster_leases: Family::default(),
             circuit_open: Family::default(),
             held_back_launches: Family::default(),
             launch_token_wait_seconds: Family::default(),
@@ -160,6 +162,11 @@ impl Metrics {
             "workers",
             "Workers that share the launches",
             self.workers.clone(),
+        );
+        registry.register(
+            "cluster_leases",
+            "1 while this process holds the lease on a cluster, and so watches it",
+            self.cluster_leases.clone(),
         );
         registry.register(
             "circuit_open",
@@ -248,6 +255,14 @@ impl Metrics {
                 gauge.set(count.unwrap_or_default().into());
             }
         }
+    }
+
+    /// Whether this process watches a cluster.
+    pub fn cluster_lease(&self, cluster: &str, held: bool) {
+        let cluster = cluster.to_owned();
+        self.cluster_leases
+            .get_or_create(&ClusterLabels { cluster })
+            .set(held.into());
     }
 
     /// Whether creates in a cluster are held back.

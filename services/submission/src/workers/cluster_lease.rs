@@ -41,6 +41,7 @@ pub(super) fn lease(workers: Workers, cluster: String) -> (Held, impl Future<Out
                     false
                 }
             };
+            workers.journal.metrics.cluster_lease(&cluster, held);
             if sender.send_replace(held) != held {
                 tracing::info!(%cluster, held, "lease on a cluster changed");
             }
