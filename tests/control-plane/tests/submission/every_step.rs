@@ -149,6 +149,7 @@ impl Installation {
     async fn submit_retrying(&self, key: &str) -> String {
         let retry = RetryPolicy {
             max_attempts: 2,
+            categories: vec![ExitCategory::Unknown.into()],
             initial_backoff: Some(prost_types::Duration {
                 seconds: 1,
                 nanos: 0,
