@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 use tokio::{
     process::Command,
@@ -97,6 +97,38 @@ impl TemporaryPostgres {
     /// When PostgreSQL is missing.
     pub async fn program(&self, name: &str) -> Result<PathBuf> {
         Ok(programs().await?.join(name))
+    }
+
+    /// Runs statements with psql, as one transaction unless they say otherwise, and returns what
+    /// they print: rows as lines, columns between `|`.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn psql(&self, database: &str, statements: &str) -> Result<String> {
+        let mut psql = self.psql_command(database).await?;
+        psql.args(["--command", statements]);
+        let output = psql.stdin(Stdio::null()).output().await?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{statements}: {errors}");
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// psql, connected to a database, for whoever speaks to it statement by statement.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing.
+    pub async fn psql_command(&self, database: &str) -> Result<Command> {
+        let mut psql = Command::new(self.program("psql").await?);
+        psql.args(["--host=127.0.0.1", "--username=postgres", "--no-psqlrc"])
+            .args([
+                "--quiet",
+                "--tuples-only",
+                "--no-align",
+                "--set=ON_ERROR_STOP=1",
+            ])
+            .arg(format!("--port={}", self.port))
+            .arg(database);
+        Ok(psql)
     }
 
     /// Whether the server ended by itself.

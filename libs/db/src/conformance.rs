@@ -28,6 +28,7 @@ pub async fn run(url: &str) -> Result<(), Error> {
     a_second_row_with_the_same_key_is_a_unique_violation(&database).await?;
     a_failed_transaction_leaves_nothing(&database).await?;
     concurrent_increments_all_count(&database).await?;
+    a_lock_taken_at_the_beginning_holds_until_the_end(&database).await?;
     Ok(())
 }
 
@@ -164,6 +165,34 @@ async fn concurrent_increments_all_count(database: &Database) -> Result<(), Erro
         tokio::try_join!(send(one()), one(), one(), one())?;
         assert_eq!(count(database, &id).await?, Some(4), "{isolation:?}");
     }
+    Ok(())
+}
+
+async fn a_lock_taken_at_the_beginning_holds_until_the_end(
+    database: &Database,
+) -> Result<(), Error> {
+    const LOCK: &str = "SELECT count FROM conformance_counters WHERE id = 'taken' FOR UPDATE";
+    let before = count(database, "taken").await?;
+    let one = async || {
+        database
+            .locking_transaction(LOCK, "raise", async |mut tx| {
+                let found: i64 =
+                    sqlx::query_scalar("SELECT count FROM conformance_counters WHERE id = 'taken'")
+                        .fetch_one(&mut *tx)
+                        .await?;
+                sqlx::query("UPDATE conformance_counters SET count = $1 WHERE id = 'taken'")
+                    .bind(found + 1)
+                    .execute(&mut *tx)
+                    .await?;
+                Ok::<_, Error>(())
+            })
+            .await
+    };
+    tokio::try_join!(send(one()), one(), one(), one())?;
+    assert_eq!(
+        count(database, "taken").await?,
+        before.map(|count| count + 4)
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Any, Transaction};
+use sqlx::{Any, AssertSqlSafe, Transaction};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -69,6 +69,26 @@ impl Database {
         self.run(Mode::Write(isolation), name, work).await
     }
 
+    /// [`Database::transaction_at`] read committed, with a statement that takes a lock already in
+    /// the round trip that begins the transaction. SQLite needs none: it has one writer at a time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn locking_transaction<T, E, W, F>(
+        &self,
+        lock: &'static str,
+        name: &'static str,
+        work: W,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.run(Mode::Lock(lock), name, work).await
+    }
+
     /// Runs `work` in a read-only transaction: all its queries see one snapshot, and no writer
     /// waits for it.
     ///
@@ -127,7 +147,7 @@ impl Database {
         F: Future<Output = Result<T, E>> + Send,
     {
         let _writer = match mode {
-            Mode::Write(_) if self.kind == DatabaseKind::Sqlite => {
+            Mode::Write(_) | Mode::Lock(_) if self.kind == DatabaseKind::Sqlite => {
                 let turn = tokio::time::timeout(self.acquire_timeout, self.writer.acquire()).await;
                 Some(turn.map_err(|_elapsed| Error::Unavailable(sqlx::Error::PoolTimedOut))?)
             }
@@ -152,7 +172,13 @@ impl Database {
     }
 
     async fn begin(&self, mode: Mode) -> Result<Transaction<'static, Any>, Error> {
-        let begin = self.pool.begin_with(mode.statement(self.kind));
+        let statement = match (self.kind, mode) {
+            (DatabaseKind::Postgres, Mode::Lock(lock)) => {
+                format!("{}; {lock}", mode.statement(self.kind))
+            }
+            _ => mode.statement(self.kind).to_owned(),
+        };
+        let begin = self.pool.begin_with(AssertSqlSafe(statement));
         let patience = self.acquire_timeout + self.statement_timeout;
         let began = tokio::time::timeout(patience, begin).await;
         Ok(began.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
@@ -163,6 +189,7 @@ impl Database {
 enum Mode {
     Read,
     Write(Isolation),
+    Lock(&'static str),
 }
 
 impl Mode {
@@ -170,11 +197,11 @@ impl Mode {
         match (kind, self) {
             (DatabaseKind::Sqlite, Self::Read) => "BEGIN DEFERRED",
             // A deferred one that turns to writing fails at once when another wrote in between.
-            (DatabaseKind::Sqlite, Self::Write(_)) => "BEGIN IMMEDIATE",
+            (DatabaseKind::Sqlite, Self::Write(_) | Self::Lock(_)) => "BEGIN IMMEDIATE",
             (DatabaseKind::Postgres, Self::Read) => {
                 "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
             }
-            (DatabaseKind::Postgres, Self::Write(Isolation::ReadCommitted)) => {
+            (DatabaseKind::Postgres, Self::Write(Isolation::ReadCommitted) | Self::Lock(_)) => {
                 "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED"
             }
             (DatabaseKind::Postgres, Self::Write(Isolation::Snapshot)) => {

@@ -1,7 +1,9 @@
 //! What every store must do, as one function that tests stamp on SQLite and PostgreSQL.
 
 mod endings;
+mod filters;
 mod fleet;
+mod groups;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,9 +19,7 @@ use moka_proto::submission::v1::{
     self as wire, ApplicationSpec, ApplicationType, DriverSpec, SubmitApplicationRequest,
 };
 
-use super::{
-    ChangeFilter, CleanUpStage, Error, ListQuery, Recorded, Result, SqlStore, Store, Submitted,
-};
+use super::{ChangeFilter, CleanUpStage, Error, Recorded, Result, SqlStore, Store, Submitted};
 use crate::domain::{
     application::Placement,
     exit::{Exit, ExitCategory},
@@ -80,6 +80,15 @@ pub async fn run(url: &str) -> Result<()> {
         .fleet()
         .await
         .expect("the fleet refuses only what each step expects it to");
+    suite
+        .writes_at_the_same_time_are_decided_one_by_one()
+        .await?;
+    suite
+        .many_submissions_have_outcomes_in_their_order()
+        .await?;
+    suite.a_burst_is_written_completely().await?;
+    suite.filters_find_what_they_match().await?;
+    suite.every_order_has_pages().await?;
     suite.forgotten_events_leave_a_mark().await
 }
 
@@ -158,10 +167,14 @@ fn ended(category: ExitCategory) -> Happening {
 impl Suite {
     async fn submit(&self, project: &str, key: &str, try_number: u32) -> Result<Submitted> {
         self.clock.advance(SignedDuration::from_millis(1));
-        let id = ApplicationId::mint(&*self.clock, &self.entropy);
+        let id = self.mint();
         self.store
             .submit(id, &submission(project, key, try_number))
             .await
+    }
+
+    fn mint(&self) -> ApplicationId {
+        ApplicationId::mint(&*self.clock, &self.entropy)
     }
 
     async fn accepted(&self, project: &str, key: &str) -> Result<ApplicationId> {
@@ -296,29 +309,6 @@ impl Suite {
             .await?;
         assert_eq!(rest.len(), 1);
         assert_eq!(rest[0].message, "ValueError: no");
-        Ok(())
-    }
-
-    async fn lists_are_pages_from_the_newest(&self) -> Result<()> {
-        let mut expected = Vec::new();
-        for key in ["a", "b", "c"] {
-            expected.insert(0, self.accepted("pages", key).await?);
-        }
-        let mut query = ListQuery {
-            projects: vec!["pages".to_owned(), "nobody".to_owned()],
-            states: vec![ApplicationState::Queued],
-            limit: 2,
-            ..ListQuery::default()
-        };
-        let first = self.store.list(&query).await?;
-        query.after = first.next;
-        let second = self.store.list(&query).await?;
-        assert_eq!(second.next, None);
-        let both = first.applications.into_iter().chain(second.applications);
-        let found: Vec<_> = both.map(|one| one.id).collect();
-        assert_eq!(found, expected);
-        query.states = vec![ApplicationState::Running];
-        assert_eq!(self.store.list(&query).await?.applications, []);
         Ok(())
     }
 

@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = moka_db::migrations![
     "20261121110000_endings",
     "20261121112000_fleet",
     "20261121113000_months",
+    "20261121114000_backfill",
 ];
 
 /// A store over a database.

@@ -224,7 +224,7 @@ fn upstream(control_plane: &ControlPlane) -> Upstream {
     }
 }
 
-fn request(queue: &str, key: &str, instances: i32) -> SubmitApplicationRequest {
+pub(crate) fn request(queue: &str, key: &str, instances: i32) -> SubmitApplicationRequest {
     SubmitApplicationRequest {
         project: "team-a".to_owned(),
         idempotency_key: key.to_owned(),

@@ -13,5 +13,7 @@ mod objects;
 mod refusals;
 mod status;
 mod store;
+mod store_months;
+mod store_order;
 
 use installation::{Database, Installation};

@@ -158,9 +158,10 @@ pub(super) async fn changes(
                 .await
                 .map_err(moka_db::Error::from)?;
             let last = rows::get(&row, "last_sequence")?;
-            let pruned_through = rows::get(&row, "pruned_through")?;
+            let pruned_through: i64 = rows::get(&row, "pruned_through")?;
             let rows = sqlx::query(AssertSqlSafe(sql.clone()))
-                .bind(after)
+                // What is forgotten may be there until its month goes.
+                .bind(after.max(pruned_through))
                 .bind(application_id.clone())
                 .bind(project.clone())
                 .fetch_all(&mut *tx)

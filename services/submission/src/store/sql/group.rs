@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use moka_db::{Connection, Database, Isolation};
+use moka_db::{Connection, Database, DatabaseKind, Isolation};
 
 use super::{
     events,
@@ -26,6 +26,14 @@ pub(super) enum Write {
 }
 
 impl Write {
+    /// The submission, if it is one.
+    fn candidate(&self) -> Option<&Candidate> {
+        match self {
+            Self::Submit(candidate) => Some(candidate),
+            Self::Record(_) => None,
+        }
+    }
+
     /// About how much memory it takes.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -60,6 +68,10 @@ pub(super) async fn write(
     writes: &[Write],
 ) -> Result<Written> {
     let kind = database.kind();
+    let candidates: Option<Vec<_>> = writes.iter().map(Write::candidate).collect();
+    if let (DatabaseKind::Postgres, Some(candidates)) = (kind, candidates) {
+        return submit(database, &candidates).await;
+    }
     database
         .transaction_at(Isolation::ReadCommitted, "write", async |mut tx| {
             let tx: &mut Connection = &mut tx;
@@ -95,6 +107,23 @@ pub(super) async fn write(
             Ok(Written {
                 outcomes,
                 last_sequence,
+            })
+        })
+        .await
+}
+
+/// Writes submissions alone, in three round trips: the lock, one statement, the commit.
+async fn submit(database: &Database, candidates: &[&Candidate]) -> Result<Written> {
+    const LOCK: &str = "SELECT last_sequence FROM event_sequence WHERE id = 1 FOR UPDATE";
+    database
+        .locking_transaction(LOCK, "submit", async |mut tx| {
+            let tx: &mut Connection = &mut tx;
+            let mut entries = Vec::new();
+            let (decided, last) = submit::insert_at_once(tx, candidates, &mut entries).await?;
+            events::insert(tx, DatabaseKind::Postgres, &entries).await?;
+            Ok(Written {
+                outcomes: decided.into_iter().map(Outcome::Submitted).collect(),
+                last_sequence: Some(last),
             })
         })
         .await
