@@ -124,7 +124,7 @@ impl Store for SqlStore {
     }
 
     async fn find(&self, project: &str, key: &str, try_number: u32) -> Result<Option<Application>> {
-        submit::find(self, project, key, try_number).await
+        read::find(self, project, key, try_number).await
     }
 
     async fn get(&self, id: ApplicationId) -> Result<Option<Application>> {

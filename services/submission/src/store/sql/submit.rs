@@ -477,30 +477,3 @@ async fn siblings(
     }
     Ok(siblings)
 }
-
-pub(super) async fn find(
-    store: &SqlStore,
-    project: &str,
-    key: &str,
-    try_number: u32,
-) -> Result<Option<Application>> {
-    store
-        .database
-        .read("find_application", async |mut tx| {
-            let sql = format!(
-                "SELECT {} FROM applications \
-                 WHERE project = $1 AND idempotency_key = $2 AND try_number = $3",
-                rows::APPLICATION
-            );
-            let rows = sqlx::query(AssertSqlSafe(sql))
-                .bind(project)
-                .bind(key)
-                .bind(i64::from(try_number))
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            let found = rows::applications(&mut tx, store.database.kind(), rows).await?;
-            Ok(found.into_iter().next())
-        })
-        .await
-}
