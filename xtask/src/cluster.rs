@@ -57,6 +57,16 @@ const NODE_NAME: &str = "moka-local";
 const NODE_FOLDER: &str = "/var/lib/moka";
 const NODE_FOLDER_MARK: &str = ".made-by-local-cluster";
 
+/// The real grpcurl, built when it is not there yet.
+///
+/// # Errors
+/// When there is no Go, or the build fails.
+pub async fn grpcurl() -> Result<PathBuf> {
+    let cache = Cache::locate()?;
+    tools::ensure(&cache, &["grpcurl"]).await?;
+    tools::binary(&cache, "grpcurl")
+}
+
 /// What to do with the local cluster.
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {

@@ -39,10 +39,11 @@ pub(crate) struct Installation {
     pub(crate) proxy: FaultProxy,
     /// The API server itself, without the proxy.
     pub(crate) objects: Objects,
+    environment: Vec<(String, String)>,
     _yunikorn: RecordedYuniKorn,
     _postgres: Option<TemporaryPostgres>,
     _control_plane: Arc<ControlPlane>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Installation {
@@ -88,11 +89,27 @@ impl Installation {
             adapter,
             proxy,
             objects: Objects::connect(&control_plane.kubeconfig_path()).await,
+            environment: owned(&environment),
             _yunikorn: yunikorn,
             _postgres: postgres,
             _control_plane: control_plane,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// One more process over the same database, with a log of its own. It does not run yet.
+    pub(crate) async fn replica(&self, name: &str, more: &[(&str, &str)]) -> Program {
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let own = self.environment.iter();
+        let mut environment: Vec<_> = own.map(|(name, value)| (&**name, &**value)).collect();
+        environment.extend(more);
+        Program::new("submission", &folder, &environment).await
     }
 
     async fn client(&self) -> SubmissionServiceClient<Channel> {
@@ -200,6 +217,13 @@ impl Installation {
         let passed = timeout(PATIENCE, passes).await;
         assert!(passed.is_ok(), "not so: {what}\n{}", self.submission.log());
     }
+}
+
+fn owned(environment: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = environment.iter();
+    pairs
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// One control plane for all tests that run at the same time; it goes with the last of them.

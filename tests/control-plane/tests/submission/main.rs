@@ -4,13 +4,17 @@
 
 mod api_server;
 mod cancel;
+mod clients;
 mod crash;
+mod documents;
 mod ends;
 mod every_step;
+mod explain;
 mod installation;
 mod launcher;
 mod objects;
 mod refusals;
+mod replicas;
 mod status;
 mod store;
 mod store_months;

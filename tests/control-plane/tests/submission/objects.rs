@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Service};
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
@@ -246,6 +246,19 @@ impl Objects {
             )
             .await
             .unwrap();
+    }
+
+    /// What the kubelet and others do: tells of something about a pod.
+    pub(crate) async fn warn(&self, pod: &str, reason: &str, message: &str) {
+        let event = json!({
+            "metadata": { "generateName": "test-", "namespace": NAMESPACE },
+            "involvedObject": { "kind": "Pod", "name": pod, "namespace": NAMESPACE },
+            "type": "Warning", "reason": reason, "message": message,
+            "lastTimestamp": "2026-11-21T01:23:11Z",
+        });
+        let event: Event = serde_json::from_value(event).unwrap();
+        let events = Api::<Event>::namespaced(self.pods.clone().into_client(), NAMESPACE);
+        events.create(&PostParams::default(), &event).await.unwrap();
     }
 
     /// Watches from now on, and begins only when the first list is there.
