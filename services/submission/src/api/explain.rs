@@ -7,11 +7,13 @@ use moka_core::PublicError;
 use moka_proto::submission::v1::{ExplainApplicationRequest, ExplainApplicationResponse};
 use tokio::time::timeout;
 
-use super::{Api, Error, convert, not_found, parse_id};
+use super::{Api, Error, convert, not_found, parse_id, validate};
 use crate::{
     domain::{
         application::Application,
-        explain::{ClusterFacts, Evidence, QueueFacts, SchedulingFacts, Sight, explain},
+        explain::{
+            ClusterFacts, Evidence, PlacementFacts, QueueFacts, SchedulingFacts, Sight, explain,
+        },
         state::ApplicationState,
     },
     launcher::{self, Target},
@@ -36,7 +38,8 @@ pub(super) async fn get(
 }
 
 async fn gather(api: &Api, application: Application) -> Evidence {
-    let (clusters, queues, scheduling, sight) = tokio::join!(
+    let (placement, clusters, queues, scheduling, sight) = tokio::join!(
+        placement(api, &application),
         clusters(api, &application),
         queues(api, &application),
         scheduling(api, &application),
@@ -46,7 +49,7 @@ async fn gather(api: &Api, application: Application) -> Evidence {
     Evidence {
         now: api.clock.now(),
         clusters: answered(clusters, &mut unanswered),
-        placement: None,
+        placement: answered(placement, &mut unanswered).flatten(),
         queues: answered(queues, &mut unanswered),
         scheduling: answered(scheduling, &mut unanswered),
         sight: answered(sight, &mut unanswered),
@@ -66,6 +69,19 @@ fn answered<T>(answer: Answer<T>, unanswered: &mut Vec<String>) -> Option<T> {
             None
         }
     }
+}
+
+/// Whether there is a place, of an application that waits for one.
+async fn placement(api: &Api, application: &Application) -> Answer<Option<PlacementFacts>> {
+    if !waits(application.state) || is_placed(application.state) {
+        return None;
+    }
+    let look = timeout(api.sources.patience, validate::place_now(api, application));
+    Some(match look.await {
+        Ok(Ok(facts)) => Ok(facts),
+        Ok(Err(error)) => Err(format!("submission: {}", PublicError::from(error))),
+        Err(_elapsed) => Err(format!("placement: {}", silent(api))),
+    })
 }
 
 /// The clusters that matter: all of them before there is a place, afterwards that of the attempt.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use moka_core::{AttemptName, PublicError};
+use moka_core::{AttemptName, ErrorReason, PublicError};
 use moka_proto::submission::v1::{
     ConsideredCluster, ValidateApplicationRequest, ValidateApplicationResponse,
 };
@@ -14,7 +14,7 @@ use crate::{
     domain::{
         application::{Application, Placement},
         candidates::{Candidates, candidates},
-        explain::ClusterFacts,
+        explain::{ClusterFacts, PlacementFacts},
         fleet::Fleet,
         launch_spec::LaunchSpec,
         manifest::spark_application,
@@ -53,12 +53,39 @@ pub(super) async fn validate(
     Ok(outlook.answer(api, application, placement, launch))
 }
 
+/// Whether there is a place now for an application that waits for one; `None` while no cluster
+/// takes anything, or the scheduler does not answer.
+pub(super) async fn place_now(
+    api: &Api,
+    application: &Application,
+) -> Result<Option<PlacementFacts>, Error> {
+    let (fleet, strategy) = rules(api, &application.submission).await?;
+    let mut outlook = Outlook::default();
+    outlook
+        .look(api, application, &fleet, strategy.as_ref())
+        .await?;
+    let Outlook { place, refusal, .. } = outlook;
+    Ok(match (place, refusal) {
+        (Some((placement, _)), _) => Some(PlacementFacts::Place {
+            cluster: placement.cluster,
+            queue: placement.queue,
+        }),
+        (None, Some(error)) => Some(PlacementFacts::NoPlace {
+            reason: error.reason.as_str().to_owned(),
+            message: error.message,
+        }),
+        (None, None) => None,
+    })
+}
+
 /// What is found out on the way.
 #[derive(Default)]
 struct Outlook {
     place: Option<(Placement, LaunchSpec)>,
     considered: BTreeMap<String, Candidate>,
     warnings: Vec<String>,
+    /// Why there is no place, when somebody who knows says so.
+    refusal: Option<PublicError>,
 }
 
 impl Outlook {
@@ -117,10 +144,13 @@ impl Outlook {
                 let message = "No cluster takes new attempts now; it would wait.";
                 self.warnings.push(message.to_owned());
             }
-            Candidates::Never(error) => self.warnings.push(format!(
-                "It would be refused at its launch: {}: {error}.",
-                error.reason.as_str()
-            )),
+            Candidates::Never(error) => {
+                self.warnings.push(format!(
+                    "It would be refused at its launch: {}: {error}.",
+                    error.reason.as_str()
+                ));
+                self.refusal = Some(error);
+            }
         }
         Ok(())
     }
@@ -134,7 +164,7 @@ impl Outlook {
         strategy: Option<&Strategy>,
         launch_by_cluster: &BTreeMap<String, LaunchSpec>,
     ) -> Option<(Placement, LaunchSpec)> {
-        let name = AttemptName::new(application.id, 1);
+        let name = AttemptName::new(application.id, application.next_attempt_number());
         let of = |launch: &LaunchSpec| {
             let with_sidecar = api.sources.manifests.exporter.is_some();
             let mut request = PlacementRequest::new(name, launch, with_sidecar);
@@ -178,6 +208,9 @@ impl Outlook {
                 let reason = error.reason.as_str();
                 self.warnings
                     .push(format!("There is no place now: {reason}: {error}."));
+                if is_verdict(&error) {
+                    self.refusal = Some(error);
+                }
                 None
             }
         }
@@ -215,6 +248,17 @@ impl Outlook {
             warnings: self.warnings,
         }
     }
+}
+
+/// Whether the scheduler says that there is no place, and not only that it cannot tell.
+fn is_verdict(error: &PublicError) -> bool {
+    matches!(
+        error.reason,
+        ErrorReason::NoClusterAvailable
+            | ErrorReason::GangExceedsQueue
+            | ErrorReason::UnknownQueue
+            | ErrorReason::InvalidField
+    )
 }
 
 fn considered_cluster(candidate: Candidate) -> ConsideredCluster {

@@ -91,6 +91,18 @@ async fn a_fleet_that_takes_nothing_is_the_reason() {
 }
 
 #[tokio::test]
+async fn a_place_that_is_not_there_is_the_reason() {
+    let harness = start().await;
+    let id = harness.accepted("key").await;
+    let none = PublicError::new(ErrorReason::NoClusterAvailable, "no cluster has root.demo");
+    *harness.scheduler.refuses.lock().unwrap() = Some(none);
+    let explanation = explain(&harness, &id).await.unwrap();
+    assert_eq!(reasons(&explanation), ["NO_CLUSTER_AVAILABLE"]);
+    assert!(explanation.findings[0].decisive);
+    assert_eq!(explanation.summary, "No cluster has root.demo.");
+}
+
+#[tokio::test]
 async fn what_the_cluster_shows_decides() {
     let harness = start().await;
     let id = submitted(&harness).await;
