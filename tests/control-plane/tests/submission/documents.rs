@@ -1,13 +1,9 @@
-//! The commands of `docs/api.md`, run as they stand there by the real grpcurl.
+//! The commands of `docs/api.md` show every call.
 
 use std::collections::BTreeSet;
 
-use moka_client::v1::ApplicationState;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
-use tokio::process::Command;
-
-use crate::{Database, Installation};
 
 const DOCUMENT: &str = "docs/api.md";
 const PACKAGE: &str = "moka.submission.v1";
@@ -43,48 +39,4 @@ fn every_call_has_an_example() {
         .collect();
     let missing: Vec<_> = every_call().difference(&shown).cloned().collect();
     assert_eq!(missing, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn every_example_works_as_it_stands_there() {
-    let installation = Installation::start(Database::Sqlite).await;
-    // The queues are known after this.
-    installation.submit("the first").await;
-    let address = installation.submission.url().replace("http://", "");
-    let grpcurl = moka_xtask::cluster::grpcurl().await.unwrap();
-    let grpcurl = grpcurl.display().to_string();
-    let mut id = String::new();
-    for command in commands() {
-        if command.ends_with("/RetryApplication") {
-            installation.reaches(&id, ApplicationState::Cancelled).await;
-        }
-        let real = command
-            .replacen("grpcurl", &grpcurl, 1)
-            .replace("SUBMISSION:7401", &address)
-            .replace("root.demo", "root.search")
-            .replace("m…", &id);
-        // A watch goes on until its reader has enough.
-        let is_watch = command.ends_with("/WatchApplications");
-        let shell = if is_watch {
-            format!("{real} | head -n 1")
-        } else {
-            real
-        };
-        let output = Command::new("sh")
-            .args(["-c", &shell])
-            .output()
-            .await
-            .unwrap();
-        let answer = String::from_utf8_lossy(&output.stdout);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && answer.starts_with('{'),
-            "{command}: {answer}{complaint}"
-        );
-        if command.ends_with("/SubmitApplication") {
-            let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
-            let text = answer["application"]["applicationId"].as_str();
-            text.unwrap().clone_into(&mut id);
-        }
-    }
 }
