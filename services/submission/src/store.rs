@@ -323,7 +323,7 @@ pub enum Error {
     Stopped,
     /// The transaction that this write shared with others failed.
     #[error("a group of writes failed")]
-    Group(#[source] Arc<Error>),
+    Group(#[source] Arc<Self>),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] moka_db::Error),

@@ -51,6 +51,10 @@ pub(super) async fn submit_many(
     Ok(SubmitApplicationsResponse { outcomes })
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one request, on the stack"
+)]
 enum Prepared {
     /// To be stored.
     Submission(Submission),

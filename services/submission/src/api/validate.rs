@@ -50,7 +50,7 @@ pub(super) async fn validate(
             without_place(&application, &fleet, strategy.as_ref())?,
         ),
     };
-    Ok(outlook.answer(api, application, placement, launch))
+    Ok(outlook.answer(api, application, placement, &launch))
 }
 
 /// Whether there is a place now for an application that waits for one; `None` while no cluster
@@ -221,14 +221,14 @@ impl Outlook {
         api: &Api,
         application: Application,
         placement: Placement,
-        launch: LaunchSpec,
+        launch: &LaunchSpec,
     ) -> ValidateApplicationResponse {
         let (cluster, queue) = (placement.cluster.clone(), launch.queue.clone());
         let spec = preview::filled(application.submission.spec.clone(), launch.clone());
         let application = preview::placed(application, placement, launch.clone());
         let attempt = application.attempt();
         let attempt = attempt.expect("an application that was placed has an attempt");
-        let manifest = spark_application(&application, attempt, &launch, &api.sources.manifests);
+        let manifest = spark_application(&application, attempt, launch, &api.sources.manifests);
         let mut considered: Vec<_> = self
             .considered
             .into_values()

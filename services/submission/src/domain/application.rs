@@ -35,7 +35,7 @@ pub struct Application {
     pub end_time: Option<Timestamp>,
     /// Sequence number of the last change.
     pub version: i64,
-    /// While RETRY_WAIT: when the next attempt may begin.
+    /// While `RETRY_WAIT`: when the next attempt may begin.
     pub next_attempt_time: Option<Timestamp>,
 }
 

@@ -14,11 +14,11 @@ pub use self::parse::{MOST_BYTES, MOST_COMPARISONS, MOST_DEPTH, parse};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
     /// All of them hold; two at least.
-    All(Vec<Filter>),
+    All(Vec<Self>),
     /// One of them holds; two at least.
-    Any(Vec<Filter>),
+    Any(Vec<Self>),
     /// It does not hold.
-    Not(Box<Filter>),
+    Not(Box<Self>),
     /// A text compares so.
     Text(TextField, TextTest),
     /// A time compares so.
@@ -53,6 +53,7 @@ pub enum TextField {
 }
 
 /// A time of an application, exact to the microsecond.
+#[expect(clippy::enum_variant_names, reason = "the names of the API's fields")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimeField {
     /// When it was accepted.

@@ -85,6 +85,7 @@ impl ObjectView {
     }
 
     /// Without its texts, as it is kept for every live attempt.
+    #[must_use]
     pub fn without_texts(self) -> Self {
         Self {
             error_message: String::new(),
@@ -181,6 +182,7 @@ impl DriverView {
     }
 
     /// Without its texts, as it is kept for every live attempt.
+    #[must_use]
     pub fn without_texts(mut self) -> Self {
         self.message = String::new();
         match &mut self.container {

@@ -104,7 +104,9 @@ impl ClusterWorkers {
     /// Counts how old a change of the driver was when it was written down, by the node's clock.
     pub(super) fn tell_age(&self, observation: &Observation) {
         let driver = observation.driver.as_ref();
-        if let Some(changed) = driver.and_then(|driver| driver.change_time()) {
+        if let Some(changed) =
+            driver.and_then(super::super::domain::observation::DriverView::change_time)
+        {
             let age = self.workers.clock.now().duration_since(changed);
             let age = age.max(SignedDuration::ZERO).as_secs_f64();
             self.workers.journal.metrics.status.written(age);

@@ -44,10 +44,9 @@ pub(super) async fn watch_health(
 async fn look(lanes: &ClusterWorkers, unreachable_since: &watch::Sender<Option<Timestamp>>) {
     let problem = lanes.launcher.probe().await.err();
     let now = lanes.workers.clock.now();
-    let since = match &problem {
-        None => None,
-        Some(_) => Some(unreachable_since.borrow().unwrap_or(now)),
-    };
+    let since = problem
+        .as_ref()
+        .map(|_| unreachable_since.borrow().unwrap_or(now));
     unreachable_since.send_replace(since);
     let gate = lanes
         .workers

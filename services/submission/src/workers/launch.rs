@@ -198,6 +198,7 @@ async fn strategies(
 }
 
 /// Where a launch goes on.
+#[expect(clippy::large_enum_variant, reason = "one for each launch in flight")]
 enum Step {
     /// At its placement.
     Place(placing::Goes, Option<Strategy>),

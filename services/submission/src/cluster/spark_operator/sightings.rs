@@ -34,11 +34,19 @@ pub(super) fn sightings(
     stream::select(objects, drivers).boxed()
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that watches call"
+)]
 fn object(object: DynamicObject) -> Option<(AttemptName, ObjectView)> {
     let name = object.name_any().parse().ok()?;
     Some((name, view(&object, name).without_texts()))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that watches call"
+)]
 fn driver(pod: Pod) -> Option<(AttemptName, DriverView)> {
     let name = AttemptName::of_pod(&pod.name_any())?;
     let view = DriverView::read(&document(&pod)).without_texts();

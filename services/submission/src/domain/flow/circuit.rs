@@ -35,7 +35,7 @@ impl Circuit {
     pub fn state(&self, now: Duration) -> CircuitState {
         match self.open_until {
             None => CircuitState::Closed,
-            Some(until) if now < until => CircuitState::Open(until - now),
+            Some(until) if now < until => CircuitState::Open(until.saturating_sub(now)),
             Some(_) if self.probing => CircuitState::Probing,
             Some(_) => CircuitState::HalfOpen,
         }

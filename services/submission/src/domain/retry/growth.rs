@@ -29,7 +29,8 @@ pub fn grow(application: &Application, mut launch: LaunchSpec) -> LaunchSpec {
 /// How the pods of a launch differ in memory from those of an earlier one, as the end of a
 /// sentence; empty when they do not.
 pub(super) fn difference(earlier: &LaunchSpec, launch: &LaunchSpec) -> String {
-    let roles: [(&str, fn(&LaunchSpec) -> &PodSpec); 2] = [
+    type PodOf = fn(&LaunchSpec) -> &PodSpec;
+    let roles: [(&str, PodOf); 2] = [
         ("driver", |launch| &launch.driver),
         ("executors", |launch| &launch.executor.pod),
     ];

@@ -45,7 +45,7 @@ impl From<u32> for Value<'_> {
     }
 }
 
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -127,10 +127,10 @@ impl Batch {
     }
 
     /// Gives a statement its parameters.
-    pub(super) fn bind<'q>(
+    pub(super) fn bind(
         self,
-        mut query: Query<'q, Any, AnyArguments>,
-    ) -> Query<'q, Any, AnyArguments> {
+        mut query: Query<'_, Any, AnyArguments>,
+    ) -> Query<'_, Any, AnyArguments> {
         let end = match self.kind {
             DatabaseKind::Sqlite => ']',
             DatabaseKind::Postgres => '}',

@@ -45,6 +45,10 @@ impl Write {
 
 /// What became of a write.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, from a transaction to its caller"
+)]
 pub(super) enum Outcome {
     /// Of a submission.
     Submitted(Decided),

@@ -122,8 +122,8 @@ impl Decided {
                 predecessor,
             } => Ok(Submitted {
                 application: Application {
-                    version,
                     predecessor,
+                    version,
                     ..candidate
                 },
                 created: true,

@@ -55,6 +55,10 @@ pub(in crate::workers) struct Known {
 }
 
 /// What is remembered of a cluster.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a source or the lease, and told by itself"
+)]
 #[derive(Debug)]
 pub(in crate::workers) struct Memory {
     patience: Patience,
