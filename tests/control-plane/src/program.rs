@@ -48,6 +48,7 @@ impl Program {
     }
 
     /// The same service once more, with ports and a log of its own; it does not run yet.
+    #[must_use]
     pub fn replica(&self) -> Self {
         let port = free_port();
         Self {

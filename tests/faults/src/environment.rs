@@ -84,11 +84,12 @@ impl Environment {
                     self.cluster.end_driver(name, 137);
                 }
                 Container::Unknown if self.dice.happens(300) => self.cluster.run_driver(name),
-                Container::Running { .. } if driver.delete_time.is_some() => {
-                    if self.dice.happens(200) {
-                        self.cluster.end_driver(name, 143);
-                    }
+                Container::Running { .. }
+                    if driver.delete_time.is_some() && self.dice.happens(200) =>
+                {
+                    self.cluster.end_driver(name, 143);
                 }
+                Container::Running { .. } if driver.delete_time.is_some() => {}
                 Container::Running { .. } if self.dice.happens(40) => {
                     let exit_code = [0, 0, 0, 1, 137][usize::try_from(self.dice.below(5)).unwrap()];
                     self.cluster.end_driver(name, exit_code);

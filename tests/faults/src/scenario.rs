@@ -324,8 +324,9 @@ impl Run {
 
     async fn what_is_left(&self) -> String {
         let mut left = Witness::left_over(&self.clusters);
-        for id in self.accepted.lock().unwrap().iter() {
-            let application = self.store.get(*id).await.unwrap().unwrap();
+        let accepted: Vec<_> = self.accepted.lock().unwrap().iter().copied().collect();
+        for id in accepted {
+            let application = self.store.get(id).await.unwrap().unwrap();
             if !application.state.is_final() {
                 left.push(format!("{application:?}"));
             }

@@ -160,8 +160,8 @@ async fn a_source_that_is_silent_is_named_and_not_waited_for() {
     assert_eq!(
         explanation.unanswered,
         [
-            "scheduler-adapter: no answer within 50ms",
-            "scheduler-adapter: no answer within 50ms",
+            "scheduler-adapter: no answer within 1s",
+            "scheduler-adapter: no answer within 1s",
             "cluster west: this replica has no access to cluster west",
         ]
     );

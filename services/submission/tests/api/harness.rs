@@ -82,12 +82,7 @@ pub(crate) async fn start() -> Harness {
     let sources = Sources {
         scheduler: Arc::clone(&scheduler) as _,
         insight: Arc::clone(&insight) as _,
-        manifests: ManifestSettings {
-            service_account: "spark".to_owned(),
-            image_pull_policy: "IfNotPresent".to_owned(),
-            event_log_host_path: "/var/lib/moka/events".to_owned(),
-            exporter: None,
-        },
+        manifests: manifests(),
         namespace: "spark-jobs".to_owned(),
         inspector: Arc::clone(&inspector) as _,
         fleet: Arc::clone(&sql) as _,
@@ -96,7 +91,7 @@ pub(crate) async fn start() -> Harness {
             history_server: Some("https://history.example".to_owned()),
             ..LinkSettings::default()
         },
-        patience: Duration::from_millis(50),
+        patience: Duration::from_secs(1),
     };
     let fleet = Arc::new(sql.fleet().await.unwrap());
     let (known_fleet, fleet) = watch::channel(fleet);
@@ -131,6 +126,15 @@ pub(crate) async fn start() -> Harness {
         insight,
         inspector,
         _folder: folder,
+    }
+}
+
+fn manifests() -> ManifestSettings {
+    ManifestSettings {
+        service_account: "spark".to_owned(),
+        image_pull_policy: "IfNotPresent".to_owned(),
+        event_log_host_path: "/var/lib/moka/events".to_owned(),
+        exporter: None,
     }
 }
 
