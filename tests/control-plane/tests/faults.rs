@@ -1,5 +1,4 @@
 //! Random faults with fixed seeds over PostgreSQL. SQLite is in `tests/faults`.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use moka_tests_faults::{Scenario, run_fast};
 use moka_xtask::postgres::TemporaryPostgres;

@@ -1,5 +1,6 @@
 //! SQL applications: what a manifest carries, laid out as the kubelet would, and run by a real
 //! Spark.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
 

@@ -1,5 +1,4 @@
 //! Random faults with fixed seeds over SQLite. PostgreSQL is in `tests/control-plane`.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use moka_tests_faults::{Scenario, run_fast};
 

@@ -177,7 +177,11 @@ async fn links_follow_the_state() {
         };
         let answer = harness.client.clone().get_application_links(request).await;
         let answer = answer.unwrap().into_inner();
-        let kinds: Vec<_> = answer.links.iter().map(|link| link.kind()).collect();
+        let kinds: Vec<_> = answer
+            .links
+            .iter()
+            .map(moka_proto::submission::v1::Link::kind)
+            .collect();
         (answer.state(), kinds)
     };
     assert_eq!(links().await, (ApplicationState::Submitted, vec![]));

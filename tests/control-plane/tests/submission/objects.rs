@@ -179,9 +179,9 @@ impl Objects {
     pub(crate) async fn leftovers(&self) -> Vec<String> {
         let services = self.services.list(&ListParams::default()).await.unwrap();
         let maps = self.config_maps.list(&ListParams::default()).await.unwrap();
-        let services = services.items.iter().map(|one| one.name_any());
+        let services = services.items.iter().map(kube::ResourceExt::name_any);
         services
-            .chain(maps.items.iter().map(|one| one.name_any()))
+            .chain(maps.items.iter().map(kube::ResourceExt::name_any))
             .collect()
     }
 

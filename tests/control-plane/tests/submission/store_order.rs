@@ -17,6 +17,7 @@ use moka_xtask::postgres::TemporaryPostgres;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout},
+    task::JoinSet,
     time::{Instant, sleep},
 };
 
@@ -61,7 +62,8 @@ async fn a_lower_number_that_commits_later_is_not_skipped() {
         &(begin + 1).to_string(),
     )
     .await;
-    let fast = tokio::task::spawn(async move { submit(&replica, "second").await });
+    let mut fast = JoinSet::new();
+    fast.spawn(async move { submit(&replica, "second").await });
     waits_for_a_lock(&postgres).await;
     let filter = ChangeFilter::default();
     let before = reader.changes(&filter, begin, 100).await.unwrap();
@@ -69,7 +71,7 @@ async fn a_lower_number_that_commits_later_is_not_skipped() {
     assert_eq!((before.through, before.last), (begin, begin));
 
     slow.say("COMMIT;").await;
-    assert_eq!(fast.await.unwrap(), begin + 2);
+    assert_eq!(fast.join_next().await.unwrap().unwrap(), begin + 2);
     let after = reader.changes(&filter, before.through, 100).await.unwrap();
     let seen: Vec<_> = after
         .matching
