@@ -99,7 +99,10 @@ async fn refused_requests_leave_no_row() {
     .await
     .unwrap_err();
     assert_eq!(error.reason, ErrorReason::InvalidField);
-    assert_eq!(fields(&error), ["spec.spark_conf"]);
+    assert_eq!(
+        fields(&error),
+        ["spec.spark_conf", "spec.spark_conf[\"spark.x\"]"]
+    );
     harness.queues.send_replace(None);
     let error = refused(|_| ()).await.unwrap_err();
     assert_eq!(error.reason, ErrorReason::QueueTreeUnknown);
