@@ -3387,7 +3387,7 @@ pub struct ListApplicationsRequest {
     #[prost(enumeration = "ApplicationState", repeated, tag = "4")]
     pub states: ::prost::alloc::vec::Vec<i32>,
     /// Further conditions in the form of AIP-160, such as `workflow = "nightly" AND create_time >= "2026-11-01T00:00:00Z"`.
-    /// Fields: application_id, project, state, owner, workflow, run, queue, cluster, tier, display_name, tags.<name>,
+    /// Fields: application_id, project, state, owner, workflow, run, queue, cluster, tier, display_name, `tags.<name>`,
     /// create_time, update_time, end_time. Comparisons: = != \< \<= > >= for times, = != for the rest, `:*` for "is set";
     /// AND, OR, NOT, parentheses. At most 2,048 bytes and 32 comparisons. INVALID_FILTER says where it is wrong.
     #[prost(string, tag = "5")]
@@ -4043,8 +4043,9 @@ pub mod submission_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Asks for the end of an application: the driver gets its grace, and is then killed. Answers once the wish is durable; the application is CANCELLED, or
-        /// CANCELLING until its driver is gone. A final state stays as it is, and is no error.
+        /// Asks for the end of an application: the driver gets its grace, and is then killed. Answers once the wish is
+        /// durable; the application is CANCELLED, or CANCELLING until its driver is gone. A final state stays as it is, and is
+        /// no error.
         pub async fn cancel_application(
             &mut self,
             request: impl tonic::IntoRequest<super::CancelApplicationRequest>,
@@ -4184,8 +4185,9 @@ pub mod submission_service_server {
             tonic::Response<super::ListApplicationEventsResponse>,
             tonic::Status,
         >;
-        /// Asks for the end of an application: the driver gets its grace, and is then killed. Answers once the wish is durable; the application is CANCELLED, or
-        /// CANCELLING until its driver is gone. A final state stays as it is, and is no error.
+        /// Asks for the end of an application: the driver gets its grace, and is then killed. Answers once the wish is
+        /// durable; the application is CANCELLED, or CANCELLING until its driver is gone. A final state stays as it is, and is
+        /// no error.
         async fn cancel_application(
             &self,
             request: tonic::Request<super::CancelApplicationRequest>,
