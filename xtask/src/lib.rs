@@ -19,5 +19,6 @@ pub mod metrics_server;
 pub mod postgres;
 pub mod s3_server;
 pub mod soak;
+mod throwaway;
 pub mod tidy;
 pub mod workspace;

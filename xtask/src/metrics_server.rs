@@ -2,29 +2,19 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::Path,
     process::Stdio,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::{
-    net::TcpStream,
-    process::Command,
-    time::{Instant, sleep, timeout},
+use tokio::process::Command;
+
+use crate::{
+    cluster::{Cache, TiedChild, ensure_packages, output, tail},
+    throwaway::on_free_port,
 };
-
-use crate::cluster::{Cache, TiedChild, ensure_packages, output, tail};
-
-const POLL: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(30);
-const CONNECT: Duration = Duration::from_secs(1);
-
-/// Ports are chosen before they are used, so another process may take one in between.
-const TRIES: usize = 3;
 
 /// VictoriaMetrics with its data in a temporary folder, on a free port of the loopback interface.
 /// It ends when this is dropped or this process ends.
@@ -48,16 +38,12 @@ impl TemporaryMetrics {
         ];
         ensure_packages(&Cache::locate()?, &needs).await?;
         let folder = TempDir::with_prefix("moka-metrics-")?;
-        for _ in 0..TRIES {
-            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = serve(folder.path(), port)?;
-            if ready(&mut server, port).await {
-                return Ok(Self {
-                    _server: server,
-                    _folder: folder,
-                    port,
-                });
-            }
+        if let Some((server, port)) = on_free_port(|port| serve(folder.path(), port)).await? {
+            return Ok(Self {
+                _server: server,
+                _folder: folder,
+                port,
+            });
         }
         let log = tail(&folder.path().join("metrics.log"));
         bail!("VictoriaMetrics does not start; {log}")
@@ -116,16 +102,4 @@ fn serve(folder: &Path, port: u16) -> Result<TiedChild> {
             .current_dir("/");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
     })
-}
-
-async fn ready(server: &mut TiedChild, port: u16) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline && !server.ended() {
-        let connected = timeout(CONNECT, TcpStream::connect(("127.0.0.1", port))).await;
-        if matches!(connected, Ok(Ok(_))) {
-            return true;
-        }
-        sleep(POLL).await;
-    }
-    false
 }

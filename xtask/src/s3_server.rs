@@ -2,26 +2,17 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
+    path::Path,
     process::Stdio,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, timeout},
+
+use crate::{
+    cluster::{Cache, TiedChild, ensure_tools, tail, tool},
+    throwaway::on_free_port,
 };
-
-use crate::cluster::{Cache, TiedChild, ensure_tools, tail, tool};
-
-const POLL: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(30);
-const CONNECT: Duration = Duration::from_secs(1);
-
-/// Ports are chosen before they are used, so another process may take one in between.
-const TRIES: usize = 3;
 
 /// Versity S3 Gateway with its data in a temporary folder, on a free port of the loopback
 /// interface. It ends when this is dropped or this process ends.
@@ -48,31 +39,14 @@ impl TemporaryS3 {
         ensure_tools(&cache, &["versitygw"]).await?;
         let program = tool(&cache, "versitygw")?;
         let folder = TempDir::with_prefix("moka-s3-")?;
-        let data = folder.path().join("data");
-        fs::create_dir(&data)?;
-        for _ in 0..TRIES {
-            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let log = File::create(folder.path().join("versitygw.log"))?;
-            let errors = log.try_clone()?;
-            let mut server = TiedChild::start("KILL", |command| {
-                command
-                    .arg(&program)
-                    .args(["--port", &format!("127.0.0.1:{port}")])
-                    .args(["--access", Self::ACCESS_KEY_ID])
-                    .args(["--secret", Self::SECRET_ACCESS_KEY])
-                    .arg("posix")
-                    .arg(&data)
-                    .current_dir(folder.path());
-                command.stdin(Stdio::null()).stdout(log).stderr(errors);
-            })
-            .context("starting versitygw")?;
-            if ready(&mut server, port).await {
-                return Ok(Self {
-                    _server: server,
-                    _folder: folder,
-                    port,
-                });
-            }
+        fs::create_dir(folder.path().join("data"))?;
+        let serve = |port| serve(&program, folder.path(), port);
+        if let Some((server, port)) = on_free_port(serve).await? {
+            return Ok(Self {
+                _server: server,
+                _folder: folder,
+                port,
+            });
         }
         let log = tail(&folder.path().join("versitygw.log"));
         bail!("versitygw does not start; {log}")
@@ -84,14 +58,19 @@ impl TemporaryS3 {
     }
 }
 
-async fn ready(server: &mut TiedChild, port: u16) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline && !server.ended() {
-        let connected = timeout(CONNECT, TcpStream::connect(("127.0.0.1", port))).await;
-        if matches!(connected, Ok(Ok(_))) {
-            return true;
-        }
-        sleep(POLL).await;
-    }
-    false
+fn serve(program: &Path, folder: &Path, port: u16) -> Result<TiedChild> {
+    let log = File::create(folder.join("versitygw.log"))?;
+    let errors = log.try_clone()?;
+    TiedChild::start("KILL", |command| {
+        command
+            .arg(program)
+            .args(["--port", &format!("127.0.0.1:{port}")])
+            .args(["--access", TemporaryS3::ACCESS_KEY_ID])
+            .args(["--secret", TemporaryS3::SECRET_ACCESS_KEY])
+            .arg("posix")
+            .arg(folder.join("data"))
+            .current_dir(folder);
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    })
+    .context("starting versitygw")
 }

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex};
 use moka_core::{ErrorReason, PublicError};
 use moka_proto::submission::v1::{
     Application, ApplicationChange, Attempt, CancelApplicationRequest, CancelApplicationResponse,
-    GetApplicationRequest, GetApplicationResponse, ListApplicationEventsRequest,
-    ListApplicationEventsResponse, ListApplicationsRequest, ListApplicationsResponse, SnapshotEnd,
-    SubmitApplicationRequest, SubmitApplicationResponse, WatchApplicationsRequest,
-    WatchApplicationsResponse, submission_service_server::SubmissionService,
-    watch_applications_response::Step,
+    ExplainApplicationRequest, ExplainApplicationResponse, GetApplicationLinksRequest,
+    GetApplicationLinksResponse, GetApplicationRequest, GetApplicationResponse,
+    ListApplicationEventsRequest, ListApplicationEventsResponse, ListApplicationsRequest,
+    ListApplicationsResponse, RetryApplicationRequest, RetryApplicationResponse, SnapshotEnd,
+    SubmitApplicationRequest, SubmitApplicationResponse, SubmitApplicationsRequest,
+    SubmitApplicationsResponse, ValidateApplicationRequest, ValidateApplicationResponse,
+    WatchApplicationsRequest, WatchApplicationsResponse,
+    submission_service_server::SubmissionService, watch_applications_response::Step,
 };
 use moka_rpc::status_of;
 use tokio::sync::Notify;
@@ -141,50 +144,37 @@ impl SubmissionService for FakeSubmission {
 
     async fn submit_applications(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::SubmitApplicationsRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::SubmitApplicationsResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _request: Request<SubmitApplicationsRequest>,
+    ) -> Result<Response<SubmitApplicationsResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
     }
 
     async fn validate_application(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::ValidateApplicationRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::ValidateApplicationResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _request: Request<ValidateApplicationRequest>,
+    ) -> Result<Response<ValidateApplicationResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
     }
 
     async fn retry_application(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::RetryApplicationRequest>,
-    ) -> Result<tonic::Response<moka_proto::submission::v1::RetryApplicationResponse>, tonic::Status>
-    {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _request: Request<RetryApplicationRequest>,
+    ) -> Result<Response<RetryApplicationResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
     }
 
     async fn explain_application(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::ExplainApplicationRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::ExplainApplicationResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _request: Request<ExplainApplicationRequest>,
+    ) -> Result<Response<ExplainApplicationResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
     }
 
     async fn get_application_links(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::GetApplicationLinksRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::GetApplicationLinksResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _request: Request<GetApplicationLinksRequest>,
+    ) -> Result<Response<GetApplicationLinksResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
     }
 }
 

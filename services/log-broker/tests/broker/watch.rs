@@ -12,10 +12,13 @@ use moka_core::{ErrorReason, PublicError, clock::SystemClock};
 use moka_log_broker::applications::{LiveAttempts, SubmissionClient};
 use moka_proto::submission::v1::{
     Application, ApplicationChange, Attempt, CancelApplicationRequest, CancelApplicationResponse,
-    GetApplicationRequest, GetApplicationResponse, ListApplicationEventsRequest,
-    ListApplicationEventsResponse, ListApplicationsRequest, ListApplicationsResponse, SnapshotEnd,
-    SubmitApplicationRequest, SubmitApplicationResponse, WatchApplicationsRequest,
-    WatchApplicationsResponse,
+    ExplainApplicationRequest, ExplainApplicationResponse, GetApplicationLinksRequest,
+    GetApplicationLinksResponse, GetApplicationRequest, GetApplicationResponse,
+    ListApplicationEventsRequest, ListApplicationEventsResponse, ListApplicationsRequest,
+    ListApplicationsResponse, RetryApplicationRequest, RetryApplicationResponse, SnapshotEnd,
+    SubmitApplicationRequest, SubmitApplicationResponse, SubmitApplicationsRequest,
+    SubmitApplicationsResponse, ValidateApplicationRequest, ValidateApplicationResponse,
+    WatchApplicationsRequest, WatchApplicationsResponse,
     submission_service_server::{SubmissionService, SubmissionServiceServer},
     watch_applications_response::Step,
 };
@@ -95,50 +98,37 @@ impl SubmissionService for FakeSubmission {
 
     async fn submit_applications(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::SubmitApplicationsRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::SubmitApplicationsResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _: Request<SubmitApplicationsRequest>,
+    ) -> Result<Response<SubmitApplicationsResponse>, Status> {
+        unused()
     }
 
     async fn validate_application(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::ValidateApplicationRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::ValidateApplicationResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _: Request<ValidateApplicationRequest>,
+    ) -> Result<Response<ValidateApplicationResponse>, Status> {
+        unused()
     }
 
     async fn retry_application(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::RetryApplicationRequest>,
-    ) -> Result<tonic::Response<moka_proto::submission::v1::RetryApplicationResponse>, tonic::Status>
-    {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _: Request<RetryApplicationRequest>,
+    ) -> Result<Response<RetryApplicationResponse>, Status> {
+        unused()
     }
 
     async fn explain_application(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::ExplainApplicationRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::ExplainApplicationResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _: Request<ExplainApplicationRequest>,
+    ) -> Result<Response<ExplainApplicationResponse>, Status> {
+        unused()
     }
 
     async fn get_application_links(
         &self,
-        _request: tonic::Request<moka_proto::submission::v1::GetApplicationLinksRequest>,
-    ) -> Result<
-        tonic::Response<moka_proto::submission::v1::GetApplicationLinksResponse>,
-        tonic::Status,
-    > {
-        Err(tonic::Status::unimplemented("not part of this fake"))
+        _: Request<GetApplicationLinksRequest>,
+    ) -> Result<Response<GetApplicationLinksResponse>, Status> {
+        unused()
     }
 }
 

@@ -163,11 +163,6 @@ async fn delete(
 
 fn check_names(project: &str, workflow: &str) -> Result<(), PublicError> {
     let mut violations = Violations::new();
-    let named = wire::Strategy {
-        project: project.to_owned(),
-        workflow: workflow.to_owned(),
-        ..wire::Strategy::default()
-    };
-    strategy_names(&mut violations, "", &named.project, &named.workflow);
+    strategy_names(&mut violations, "", project, workflow);
     violations.into_result()
 }

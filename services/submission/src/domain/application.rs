@@ -40,6 +40,22 @@ pub struct Application {
 }
 
 impl Application {
+    /// What a request makes at `now`. Its first event gives it its version.
+    pub fn accepted(id: ApplicationId, submission: Submission, now: Timestamp) -> Self {
+        Self {
+            id,
+            submission,
+            predecessor: None,
+            state: ApplicationState::Queued,
+            attempts: Vec::new(),
+            create_time: now,
+            update_time: now,
+            end_time: None,
+            version: 0,
+            next_attempt_time: None,
+        }
+    }
+
     /// The current attempt, once there is one.
     pub fn attempt(&self) -> Option<&Attempt> {
         self.attempts.last()

@@ -7,25 +7,12 @@ use super::{
     launch_spec::{LaunchSpec, RetryPolicy},
     lifecycle::{Happening, apply},
     spec::{RetryRequest, Spec},
-    state::ApplicationState,
     submission::Submission,
 };
 
 /// The application that a request would make, with an id of zeros and times at the epoch.
 pub fn application(submission: Submission) -> Application {
-    let epoch = jiff::Timestamp::UNIX_EPOCH;
-    Application {
-        id: zero_id(),
-        submission,
-        predecessor: None,
-        state: ApplicationState::Queued,
-        attempts: Vec::new(),
-        create_time: epoch,
-        update_time: epoch,
-        end_time: None,
-        version: 0,
-        next_attempt_time: None,
-    }
+    Application::accepted(zero_id(), submission, jiff::Timestamp::UNIX_EPOCH)
 }
 
 /// The same with its first attempt placed.

@@ -15,7 +15,6 @@ use crate::{
         lifecycle::{Happening, apply},
         observation::{Container, ObjectView, Owner},
         resolve::{Rules, resolve},
-        state::ApplicationState,
     },
     store::conformance::submission,
 };
@@ -93,18 +92,7 @@ fn launching(id: ApplicationId, namespace: &str) -> Application {
     let submission = submission("team-a", "key", 0);
     let launch = resolve(&submission.spec, Rules::default()).expect("it lacks nothing");
     let now = Timestamp::from_second(1_800_000_000).expect("the second is in range");
-    let mut application = Application {
-        id,
-        submission,
-        predecessor: None,
-        state: ApplicationState::Queued,
-        attempts: Vec::new(),
-        create_time: now,
-        update_time: now,
-        end_time: None,
-        version: 1,
-        next_attempt_time: None,
-    };
+    let mut application = Application::accepted(id, submission, now);
     let placed = Happening::Placed {
         attempt_number: 1,
         placement: Placement {

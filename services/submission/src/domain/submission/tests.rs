@@ -9,7 +9,6 @@ use crate::domain::{
     application::Application,
     launch_spec::LaunchSpec,
     resolve::{Rules, resolve},
-    state::ApplicationState,
 };
 
 const MIB: i64 = 1024 * 1024;
@@ -56,16 +55,8 @@ pub fn submission() -> Submission {
 pub fn application() -> Application {
     let accepted = Timestamp::from_second(1_799_999_000).unwrap();
     Application {
-        id: id(),
-        submission: submission(),
-        predecessor: None,
-        state: ApplicationState::Queued,
-        attempts: Vec::new(),
-        create_time: accepted,
-        update_time: accepted,
-        end_time: None,
         version: 1,
-        next_attempt_time: None,
+        ..Application::accepted(id(), submission(), accepted)
     }
 }
 

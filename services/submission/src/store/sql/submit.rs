@@ -84,18 +84,7 @@ pub(super) async fn submit(
     let now = store.now();
     let applications: Vec<_> = submissions
         .into_iter()
-        .map(|(id, submission)| Application {
-            id,
-            submission,
-            predecessor: None,
-            state: ApplicationState::Queued,
-            attempts: Vec::new(),
-            create_time: now,
-            update_time: now,
-            end_time: None,
-            version: 0,
-            next_attempt_time: None,
-        })
+        .map(|(id, submission)| Application::accepted(id, submission, now))
         .collect();
     let candidate = |application: &Application| {
         Write::Submit(Box::new(Candidate {
