@@ -53,6 +53,7 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
     async fn remove_leftover(&self, leftover: &Leftover) -> Result<()>;
 
     /// Tells what there is of every attempt and what changes of it, for as long as it is polled.
+    /// From time to time everything is told anew, so that nothing that was missed stays missed.
     fn sightings(&self) -> BoxStream<'static, Sighting>;
 }
 

@@ -38,6 +38,8 @@ const CLUSTERS: [&str; 2] = ["east", "west"];
 const REPLICAS: usize = 2;
 /// How often anything happens in the clusters.
 const MOMENT: Duration = Duration::from_millis(250);
+/// How often watches list everything anew.
+const RELIST: Duration = Duration::from_mins(2);
 /// How long the faults go on at most.
 const STORM: Duration = Duration::from_mins(20);
 /// How long everything may take to be well again.
@@ -124,7 +126,7 @@ impl Run {
         let mut launchers = BTreeMap::new();
         let mut away = BTreeMap::new();
         for name in CLUSTERS {
-            let cluster = SimulatedCluster::new(Arc::new(api_server_clock.clone()));
+            let cluster = SimulatedCluster::new(Arc::new(api_server_clock.clone()), RELIST);
             let is_away = Arc::new(AtomicBool::new(false));
             let launcher = FaultyLauncher {
                 cluster: cluster.clone(),

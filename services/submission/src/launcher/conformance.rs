@@ -57,7 +57,8 @@ impl Others for SimulatedCluster {
     }
 }
 
-/// Runs the whole suite in the namespace `namespace`; each step uses an id of its own.
+/// Runs the whole suite in the namespace `namespace`; each step uses an id of its own. The
+/// launcher's watches list everything anew within [`PATIENCE`].
 ///
 /// # Errors
 ///
@@ -84,6 +85,9 @@ pub async fn run(
         .await?;
     suite().a_finished_object_keeps_its_name().await?;
     suite().watches_tell_what_changes().await?;
+    suite()
+        .watches_tell_everything_anew_from_time_to_time()
+        .await?;
     suite().what_is_not_there_is_no_error().await
 }
 
@@ -297,6 +301,23 @@ impl<'a> Suite<'a> {
         assert!(in_time.is_ok(), "{} is not told", self.target.name);
     }
 
+    async fn watches_tell_everything_anew_from_time_to_time(&self) -> Result<()> {
+        self.created().await?;
+        let ours = |all: &[(AttemptName, ObjectView)]| {
+            all.iter().any(|(name, _)| *name == self.target.name)
+        };
+        let lists_it = |one: &Sighting| matches!(one, Sighting::Objects(all) if ours(all));
+        let lists_drivers = |one: &Sighting| matches!(one, Sighting::Drivers(_));
+        let mut sightings = self.launcher.sightings();
+        for _ in 0..2 {
+            self.seen(&mut sightings, lists_it).await;
+            self.seen(&mut sightings, lists_drivers).await;
+        }
+        self.launcher.stop(&self.target, Grace::Own).await?;
+        self.launcher.release(&self.target).await?;
+        Ok(())
+    }
+
     async fn what_is_not_there_is_no_error(&self) -> Result<()> {
         self.launcher.stop(&self.target, Grace::Own).await?;
         assert_eq!(self.launcher.release(&self.target).await?, 0);
@@ -318,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn the_simulated_cluster_does_what_a_launcher_must() {
         let clock = Arc::new(SystemClock);
-        let cluster = SimulatedCluster::new(Arc::clone(&clock) as _);
+        let cluster = SimulatedCluster::new(Arc::clone(&clock) as _, Duration::from_secs(1));
         let entropy = SeededEntropy::new(11);
         let ids = || ApplicationId::mint(&*clock, &entropy);
         run(&cluster, &cluster, "spark-jobs", ids).await.unwrap();

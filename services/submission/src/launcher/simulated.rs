@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use futures::{
 };
 use jiff::Timestamp;
 use moka_core::{AttemptName, clock::Clock};
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::interval};
 
 use super::{Created, Fence, Grace, Launcher, Leftover, Result, Sighting, Target};
 use crate::domain::{
@@ -28,6 +29,7 @@ const WATCH_WINDOW: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct SimulatedCluster {
     clock: Arc<dyn Clock>,
+    relist_interval: Duration,
     contents: Arc<Mutex<Contents>>,
     changes: broadcast::Sender<AttemptName>,
 }
@@ -45,10 +47,11 @@ struct Contents {
 }
 
 impl SimulatedCluster {
-    /// An empty cluster with its own clock.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    /// An empty cluster with its own clock, whose watches list everything anew that often.
+    pub fn new(clock: Arc<dyn Clock>, relist_interval: Duration) -> Self {
         Self {
             clock,
+            relist_interval,
             contents: Arc::default(),
             changes: broadcast::Sender::new(WATCH_WINDOW),
         }
@@ -175,7 +178,7 @@ impl SimulatedCluster {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a watch tells first, and again when it could not keep up.
+    /// What a watch tells first, from time to time, and when it could not keep up.
     fn listed(&self) -> Vec<Sighting> {
         let objects = self.objects().into_iter();
         let drivers = self.drivers().into_iter();
@@ -367,16 +370,23 @@ impl Launcher for SimulatedCluster {
 
     fn sightings(&self) -> BoxStream<'static, Sighting> {
         let changes = self.changes.subscribe();
+        let relist = interval(self.relist_interval);
         let cluster = self.clone();
-        let first = stream::iter(self.listed());
-        let rest = stream::unfold((cluster, changes), async |(cluster, mut changes)| {
-            let seen = match changes.recv().await {
-                Ok(name) => cluster.seen(name),
-                Err(broadcast::error::RecvError::Lagged(_)) => cluster.listed(),
-                Err(broadcast::error::RecvError::Closed) => return None,
-            };
-            Some((stream::iter(seen), (cluster, changes)))
+        let told = stream::unfold((changes, relist), move |(mut changes, mut relist)| {
+            let cluster = cluster.clone();
+            async move {
+                let seen = tokio::select! {
+                    // The first at once.
+                    _ = relist.tick() => cluster.listed(),
+                    changed = changes.recv() => match changed {
+                        Ok(name) => cluster.seen(name),
+                        Err(broadcast::error::RecvError::Lagged(_)) => cluster.listed(),
+                        Err(broadcast::error::RecvError::Closed) => return None,
+                    },
+                };
+                Some((stream::iter(seen), (changes, relist)))
+            }
         });
-        first.chain(rest.flatten()).boxed()
+        told.flatten().boxed()
     }
 }

@@ -55,7 +55,7 @@ async fn the_spark_operators_cluster_does_what_a_launcher_must() {
         exporter: None,
     };
     let namespace = "spark-jobs";
-    let relist_interval = Duration::from_mins(10);
+    let relist_interval = Duration::from_secs(2);
     let launcher = SparkOperator::new(client, namespace.to_owned(), settings, relist_interval);
     let objects = Objects::connect(&kubeconfig).await;
     let ids = || ApplicationId::mint(&SystemClock, &SystemEntropy);
