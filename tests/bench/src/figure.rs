@@ -7,13 +7,35 @@ use serde::Serialize;
 pub(crate) struct Figure {
     /// What was measured.
     #[serde(rename = "figure")]
-    pub(crate) name: &'static str,
+    name: &'static str,
     /// How much.
-    pub(crate) value: f64,
+    value: f64,
     /// In what.
-    pub(crate) unit: &'static str,
+    unit: &'static str,
     /// What the other reached.
-    pub(crate) floor: Option<f64>,
+    floor: Option<f64>,
     /// Who the other is.
-    pub(crate) floor_of: Option<&'static str>,
+    floor_of: Option<&'static str>,
+}
+
+impl Figure {
+    /// A figure with a limit of its own.
+    pub(crate) fn alone(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self {
+            name,
+            value,
+            unit,
+            floor: None,
+            floor_of: None,
+        }
+    }
+
+    /// The same figure beside what somebody else reached in the same run.
+    pub(crate) fn beside(self, floor: f64, floor_of: &'static str) -> Self {
+        Self {
+            floor: Some(floor),
+            floor_of: Some(floor_of),
+            ..self
+        }
+    }
 }

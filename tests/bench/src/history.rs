@@ -40,22 +40,10 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let theirs = history_server_seconds(&log).await?;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let (events, megabytes) = (events as f64, bytes.len() as f64 / 1e6);
-    let peer = Some("Spark History Server 4.0.1, first answer about jobs");
+    let peer = "Spark History Server 4.0.1, first answer about jobs";
     Ok(vec![
-        Figure {
-            name: "index_events_per_s",
-            value: events / ours,
-            unit: "1/s",
-            floor: Some(events / theirs),
-            floor_of: peer,
-        },
-        Figure {
-            name: "index_mb_per_s",
-            value: megabytes / ours,
-            unit: "MB/s",
-            floor: Some(megabytes / theirs),
-            floor_of: peer,
-        },
+        Figure::alone("index_events_per_s", events / ours, "1/s").beside(events / theirs, peer),
+        Figure::alone("index_mb_per_s", megabytes / ours, "MB/s").beside(megabytes / theirs, peer),
     ])
 }
 

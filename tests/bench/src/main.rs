@@ -7,6 +7,7 @@
 
 mod figure;
 mod history;
+mod programs;
 mod submission;
 
 use clap::{Parser, ValueEnum};
@@ -22,9 +23,15 @@ struct Arguments {
 enum Area {
     /// Reading an event log, beside a real Spark History Server.
     History,
-    /// The front door: accepting and reading, beside pgbench.
+    /// The front door: all four parts below.
     Submission,
-    /// The part of it that is about status and memory.
+    /// Accepting, beside pgbench.
+    SubmissionAccepting,
+    /// Reading with five million applications of history.
+    SubmissionReads,
+    /// Launching, beside bare creates.
+    SubmissionLaunching,
+    /// Status latency and memory.
     SubmissionStatus,
 }
 
@@ -33,6 +40,9 @@ async fn main() -> anyhow::Result<()> {
     let figures = match Arguments::parse().area {
         Area::History => history::measure().await?,
         Area::Submission => submission::measure().await?,
+        Area::SubmissionAccepting => submission::measure_accepting().await?,
+        Area::SubmissionReads => submission::measure_reads().await?,
+        Area::SubmissionLaunching => submission::launching::measure().await?,
         Area::SubmissionStatus => submission::status::measure().await?,
     };
     for figure in figures {

@@ -31,6 +31,7 @@ use crate::{
     faulty_launcher::FaultyLauncher,
     faulty_store::FaultyStore,
     replica::{Machine, Replica},
+    virtual_time::SPEED,
     witness::{Story, Witness},
 };
 
@@ -141,10 +142,7 @@ impl Run {
         }
         let mut machines = Vec::new();
         for _ in 0..=REPLICAS {
-            let options = PoolOptions {
-                max_connections: 4,
-                ..PoolOptions::default()
-            };
+            let options = patient_pool();
             machines.push(Machine {
                 database: Database::connect(&scenario.url, options).await.unwrap(),
                 clock: MachineClock::new(began),
@@ -372,6 +370,21 @@ impl Run {
             faults: self.dice.faults(),
             attempts,
         }
+    }
+}
+
+/// The database works in real time, and nothing here may fail because the machine is busy.
+fn patient_pool() -> PoolOptions {
+    let PoolOptions {
+        acquire_timeout,
+        transaction_timeout,
+        ..
+    } = PoolOptions::default();
+    PoolOptions {
+        max_connections: 4,
+        acquire_timeout: acquire_timeout * SPEED,
+        transaction_timeout: transaction_timeout * SPEED,
+        ..PoolOptions::default()
     }
 }
 

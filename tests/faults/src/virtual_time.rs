@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::{sync::mpsc, task::spawn_blocking, time::advance};
 
 /// How much time passes in one millisecond.
-const STEP: Duration = Duration::from_millis(30);
+const STEP: Duration = Duration::from_millis(1).saturating_mul(SPEED);
+/// How many times as fast as real time virtual time passes.
+pub(crate) const SPEED: u32 = 30;
 
 /// Runs a future to its end. Every pause and deadline in it takes a fraction of its time.
 ///

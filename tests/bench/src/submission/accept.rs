@@ -7,7 +7,7 @@ use moka_proto::submission::v1::{SubmitApplicationsRequest, submit_outcome::Outc
 use moka_xtask::postgres::TemporaryPostgres;
 
 use super::{
-    floor::{Floor, psql},
+    floor::Floor,
     installation::{Installation, request},
     load,
 };
@@ -20,50 +20,29 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const DURATION: Duration = Duration::from_secs(12);
 const BULK_CALLERS: usize = 4;
 const BULK_SIZE: usize = 500;
-const PEER: Option<&str> = Some("pgbench committing the same rows with 64 connections");
+const PEER: &str = "pgbench committing the same rows with 64 connections";
 
 pub(crate) async fn measure(
     postgres: &TemporaryPostgres,
     installation: &Installation,
 ) -> Result<Vec<Figure>> {
-    let document = psql(
-        postgres,
-        "postgres",
-        "SELECT submission FROM applications LIMIT 1",
-    )
-    .await?;
+    let document = postgres
+        .psql("postgres", "SELECT submission FROM applications LIMIT 1")
+        .await?;
     let floor = Floor::prepare(postgres, document).await?;
     let seconds = DURATION.as_secs();
     let before = floor.rate(postgres, CALLERS, seconds).await?;
-    psql(postgres, "postgres", "CHECKPOINT").await?;
+    postgres.psql("postgres", "CHECKPOINT").await?;
     let one_by_one = one_by_one(installation).await?;
-    psql(postgres, "postgres", "CHECKPOINT").await?;
+    postgres.psql("postgres", "CHECKPOINT").await?;
     let bulk_rate = bulk(installation).await?;
-    psql(postgres, "postgres", "CHECKPOINT").await?;
+    postgres.psql("postgres", "CHECKPOINT").await?;
     let after = floor.rate(postgres, CALLERS, seconds).await?;
-    let floor = Some(before.midpoint(after));
+    let floor = before.midpoint(after);
     Ok(vec![
-        Figure {
-            name: "accept_rate",
-            value: one_by_one.rate(),
-            unit: "1/s",
-            floor,
-            floor_of: PEER,
-        },
-        Figure {
-            name: "accept_p99_ms",
-            value: one_by_one.p99_ms(),
-            unit: "ms",
-            floor: None,
-            floor_of: None,
-        },
-        Figure {
-            name: "bulk_accept_rate",
-            value: bulk_rate,
-            unit: "1/s",
-            floor,
-            floor_of: PEER,
-        },
+        Figure::alone("accept_rate", one_by_one.rate(), "1/s").beside(floor, PEER),
+        Figure::alone("accept_p99_ms", one_by_one.p99_ms(), "ms"),
+        Figure::alone("bulk_accept_rate", bulk_rate, "1/s").beside(floor, PEER),
     ])
 }
 

@@ -41,14 +41,17 @@ pub(crate) struct Floor {
 impl Floor {
     /// Makes them. `document` is what the service stored of a request.
     pub(crate) async fn prepare(postgres: &TemporaryPostgres, document: String) -> Result<Self> {
-        psql(postgres, "postgres", &format!("CREATE DATABASE {DATABASE}")).await?;
+        let create = format!("CREATE DATABASE {DATABASE}");
+        postgres.psql("postgres", &create).await?;
         let url = postgres.url();
         let (server, _) = url.rsplit_once('/').context("the URL names a database")?;
         let url = format!("{server}/{DATABASE}");
         let database = Database::connect(&url, PoolOptions::default()).await?;
         SqlStore::open(database.clone(), Arc::new(SystemClock), &Tasks::default()).await?;
         database.close().await;
-        psql(postgres, DATABASE, "CREATE SEQUENCE numbers CACHE 100").await?;
+        postgres
+            .psql(DATABASE, "CREATE SEQUENCE numbers CACHE 100")
+            .await?;
         let script = tempfile::NamedTempFile::new()?;
         std::fs::write(script.path(), SCRIPT)?;
         Ok(Self { script, document })
@@ -85,26 +88,4 @@ impl Floor {
             .and_then(|rest| rest.split(' ').next());
         Ok(rate.context("pgbench tells no rate")?.parse()?)
     }
-}
-
-/// Runs statements and returns what they print.
-pub(crate) async fn psql(
-    postgres: &TemporaryPostgres,
-    database: &str,
-    statements: &str,
-) -> Result<String> {
-    let output = Command::new(postgres.program("psql").await?)
-        .args(["--host=127.0.0.1", "--username=postgres", "--no-psqlrc"])
-        .args(["--quiet", "--tuples-only", "--no-align"])
-        .arg("--set=ON_ERROR_STOP=1")
-        .arg(format!("--port={}", postgres.port()))
-        .args(["--command", statements, database])
-        .output()
-        .await?;
-    ensure!(
-        output.status.success(),
-        "{statements}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

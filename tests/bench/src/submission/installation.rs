@@ -1,12 +1,8 @@
 //! submission's own program, optimised, before a scheduler that only knows its queues.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    process::Stdio,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use moka_proto::{
     scheduling::v1::{
         GetSchedulingStateRequest, GetSchedulingStateResponse, ListQueuesRequest,
@@ -19,14 +15,12 @@ use moka_proto::{
     },
 };
 use moka_rpc::{Channel, ClientOptions};
-use moka_xtask::{mesh::images::target_folder, postgres::TemporaryPostgres, workspace};
-use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::{Instant, sleep},
-};
+use moka_xtask::postgres::TemporaryPostgres;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status, transport};
+
+use crate::programs::{Program, Programs, free_port};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
@@ -35,34 +29,24 @@ const QUEUE: &str = "root.bench";
 
 /// The running program. It ends when this is dropped.
 pub(crate) struct Installation {
-    url: String,
-    _program: Child,
+    program: Program,
     _scheduler: DropGuard,
-    _folder: TempDir,
+    _programs: Programs,
 }
 
 impl Installation {
     pub(crate) async fn start(postgres: &TemporaryPostgres) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
         let (scheduler_url, scheduler) = start_scheduler()?;
-        let (port, admin_port) = (free_port()?, free_port()?);
-        let log = std::fs::File::create(folder.path().join("submission.log"))?;
-        let program = Command::new(build().await?)
-            .args(["--roles", "api"])
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--admin-listen", &format!("127.0.0.1:{admin_port}")])
-            .args(["--database-url", &postgres.url()])
-            .args(["--scheduler-adapter-url", &scheduler_url])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
+        let programs = Programs::build(&["submission"]).await?;
+        let environment = [
+            ("MOKA_ROLES", "api".to_owned()),
+            ("MOKA_DATABASE_URL", postgres.url()),
+            ("MOKA_SCHEDULER_ADAPTER_URL", scheduler_url),
+        ];
         let installation = Self {
-            url: format!("http://127.0.0.1:{port}"),
-            _program: program,
+            program: programs.start("submission", &environment).await?,
             _scheduler: scheduler,
-            _folder: folder,
+            _programs: programs,
         };
         installation.wait_until_it_accepts().await?;
         Ok(installation)
@@ -70,7 +54,7 @@ impl Installation {
 
     /// A client with a connection of its own.
     pub(crate) fn client(&self) -> Result<SubmissionServiceClient<Channel>> {
-        let channel = moka_rpc::client::connect(&self.url, &ClientOptions::default())?;
+        let channel = moka_rpc::client::connect(&self.program.url(), &ClientOptions::default())?;
         Ok(SubmissionServiceClient::new(channel))
     }
 
@@ -115,34 +99,6 @@ pub(crate) fn request(key: &str) -> SubmitApplicationRequest {
         }),
         ..SubmitApplicationRequest::default()
     }
-}
-
-/// Builds the program with the benchmark's own optimisations.
-async fn build() -> Result<std::path::PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().context("a program is in a folder")?;
-    let profile = folder.file_name().unwrap_or_default();
-    let target = target_folder();
-    let status = Command::new("cargo")
-        .current_dir(workspace::root())
-        .env("CARGO_TARGET_DIR", &target)
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "--package",
-            "moka-submission",
-            "--profile",
-        ])
-        .arg(profile)
-        .status()
-        .await?;
-    ensure!(status.success(), "moka-submission does not build");
-    Ok(folder.join("moka-submission"))
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 fn start_scheduler() -> Result<(String, DropGuard)> {

@@ -41,7 +41,7 @@ pub(crate) async fn run<C, F>(
     call: impl Fn(usize) -> C,
 ) -> Result<Load>
 where
-    C: Fn(usize) -> F + Send + 'static,
+    C: Fn(u64) -> F + Send + 'static,
     F: Future<Output = Result<()>> + Send,
 {
     let begin = Instant::now() + warm_up;

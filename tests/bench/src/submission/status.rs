@@ -3,7 +3,6 @@
 
 mod cluster;
 mod observer;
-mod service;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,9 +18,8 @@ use tokio::{
 use self::{
     cluster::Cluster,
     observer::{Change, Observer},
-    service::Service,
 };
-use crate::figure::Figure;
+use crate::{figure::Figure, programs::Programs};
 
 /// Live applications while it is measured, at least.
 const LIVE: usize = 10_000;
@@ -42,15 +40,25 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let control_plane = ControlPlane::start().await?;
     let kubeconfig = control_plane.kubeconfig_path();
 
-    let empty = Service::start(&postgres.url(), &kubeconfig).await?;
+    let programs = Programs::build(&["submission"]).await?;
+    let environment = [
+        ("MOKA_DATABASE_URL", postgres.url()),
+        ("MOKA_CLUSTERS", format!("bench={}", kubeconfig.display())),
+        // Nothing is there to place applications.
+        (
+            "MOKA_SCHEDULER_ADAPTER_URL",
+            "http://127.0.0.1:9".to_owned(),
+        ),
+    ];
+    let empty = programs.start("submission", &environment).await?;
     sleep(Duration::from_secs(5)).await;
     let empty_bytes = empty.resident_bytes()?;
     drop(empty);
 
     let changes = usize::try_from(CHANGES_PER_SECOND * SECONDS)?;
     let cluster = Cluster::fill(&postgres.url(), &kubeconfig, LIVE + changes / 2).await?;
-    let service = Service::start(&postgres.url(), &kubeconfig).await?;
-    let mut observer = Observer::start(service.url()).await?;
+    let service = programs.start("submission", &environment).await?;
+    let mut observer = Observer::start(&service.url()).await?;
     sleep(Duration::from_secs(5)).await;
     let full_bytes = service.resident_bytes()?;
 
@@ -60,9 +68,9 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let live = u32::try_from(LIVE + changes / 2)?;
     let p99 = latencies[latencies.len() * 99 / 100];
     Ok(vec![
-        figure("status_p99_ms", p99.as_secs_f64() * 1e3, "ms"),
-        figure("rss_mb", megabytes(most_bytes), "MB"),
-        figure(
+        Figure::alone("status_p99_ms", p99.as_secs_f64() * 1e3, "ms"),
+        Figure::alone("rss_mb", megabytes(most_bytes), "MB"),
+        Figure::alone(
             "bytes_per_live_application",
             (megabytes(full_bytes) - megabytes(empty_bytes)) * 1e6 / f64::from(live),
             "bytes",
@@ -117,14 +125,4 @@ fn megabytes(bytes: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let bytes = bytes as f64;
     bytes / 1e6
-}
-
-fn figure(name: &'static str, value: f64, unit: &'static str) -> Figure {
-    Figure {
-        name,
-        value,
-        unit,
-        floor: None,
-        floor_of: None,
-    }
 }

@@ -1,0 +1,152 @@
+//! The services' own programs, with the benchmark's own optimisations.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::PathBuf,
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use moka_xtask::{mesh::images::target_folder, workspace};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Where the programs are.
+pub(crate) struct Programs {
+    folder: PathBuf,
+    logs: TempDir,
+    started: AtomicU32,
+}
+
+impl Programs {
+    /// Builds the programs of some services as this program was built.
+    ///
+    /// # Errors
+    /// When they do not build.
+    pub(crate) async fn build(services: &[&str]) -> Result<Self> {
+        let own = std::env::current_exe()?;
+        let folder = own.parent().context("a program is in a folder")?;
+        let profile = folder.file_name().unwrap_or_default();
+        let packages = services.iter().map(|service| format!("moka-{service}"));
+        let status = Command::new("cargo")
+            .current_dir(workspace::root())
+            .env("CARGO_TARGET_DIR", target_folder())
+            .args(["build", "--locked", "--quiet", "--profile"])
+            .arg(profile)
+            .args(packages.flat_map(|package| ["--package".to_owned(), package]))
+            .status()
+            .await?;
+        ensure!(status.success(), "{services:?} do not build");
+        Ok(Self {
+            folder: folder.to_owned(),
+            logs: tempfile::tempdir()?,
+            started: AtomicU32::new(0),
+        })
+    }
+
+    /// Starts one and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub(crate) async fn start(
+        &self,
+        name: &str,
+        environment: &[(&str, String)],
+    ) -> Result<Program> {
+        let (port, admin_port) = (free_port()?, free_port()?);
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let log = self.logs.path().join(format!("{name}-{number}.log"));
+        let file = File::create(&log)?;
+        let child = Command::new(self.folder.join(format!("moka-{name}")))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .env("MOKA_LISTEN", format!("127.0.0.1:{port}"))
+            .env("MOKA_ADMIN_LISTEN", format!("127.0.0.1:{admin_port}"))
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()?;
+        let program = Program {
+            port,
+            admin_port,
+            log,
+            child,
+        };
+        let begun = Instant::now();
+        while !program.is_ready().await {
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "{name} is not ready:\n{}",
+                program.log()
+            );
+            sleep(POLL).await;
+        }
+        Ok(program)
+    }
+}
+
+/// A running service. It ends when this is dropped.
+pub(crate) struct Program {
+    port: u16,
+    admin_port: u16,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Program {
+    /// Where its gRPC port is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What a counter of its metrics shows; 0 before it counted.
+    pub(crate) async fn counter(&self, name: &str) -> Result<usize> {
+        let metrics = self.admin("metrics").await?.text().await?;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        match line {
+            Some(value) => Ok(value.trim().parse()?),
+            None => Ok(0),
+        }
+    }
+
+    /// How much of its memory is in RAM.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let id = self.child.id().context("the program has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("Linux tells every process' memory")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// Everything it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    async fn is_ready(&self) -> bool {
+        self.admin("readyz")
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+    }
+
+    async fn admin(&self, page: &str) -> reqwest::Result<reqwest::Response> {
+        reqwest::get(format!("http://127.0.0.1:{}/{page}", self.admin_port)).await
+    }
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
