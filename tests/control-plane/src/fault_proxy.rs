@@ -1,88 +1,42 @@
 //! A proxy between a service and a real API server, which lets a call fail at a chosen moment.
 
+mod call;
+mod watches;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{Method, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use futures::StreamExt as _;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+pub use call::{Call, Fault};
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+pub use watches::Watches;
 
 /// The largest request that is passed on.
 const MAXIMUM_BODY_BYTES: usize = 8 * 1024 * 1024;
-/// The label of a tombstone.
-const TOMBSTONE: &str = "moka.dev/tombstone";
 /// The event with which a watch ends that is too old.
 const GONE: &str = concat!(
     r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"#,
     r#""status":"Failure","message":"too old resource version","reason":"Expired","code":410}}"#,
     "\n"
 );
-
-/// What a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// The creation of a SparkApplication.
-    Create,
-    /// The creation of a tombstone.
-    Tombstone,
-    /// The deletion of a SparkApplication.
-    Stop,
-    /// The removal of a finalizer, of the driver's pod or the SparkApplication.
-    Release,
-    /// A watch.
-    Watch,
-}
-
-impl Call {
-    fn of(request: &Request, body: &[u8]) -> Option<Self> {
-        let path = request.uri().path();
-        let is_watch = || {
-            let query = request.uri().query().unwrap_or_default();
-            query.split('&').any(|one| one == "watch=true")
-        };
-        let is_object = path.contains("/sparkapplications");
-        match *request.method() {
-            Method::POST if path.ends_with("/sparkapplications") => {
-                let mark = TOMBSTONE.as_bytes();
-                let is_tombstone = body.windows(mark.len()).any(|part| part == mark);
-                Some(if is_tombstone {
-                    Self::Tombstone
-                } else {
-                    Self::Create
-                })
-            }
-            Method::DELETE if is_object => Some(Self::Stop),
-            Method::PATCH if is_object || path.contains("/pods/") => Some(Self::Release),
-            Method::GET if is_watch() => Some(Self::Watch),
-            _ => None,
-        }
-    }
-}
-
-/// What happens to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It never reaches the API server, and is never answered: the service dies before it.
-    BeforeCreate,
-    /// The API server carries it out, and the answer is never given: the service dies after it.
-    AfterCreate,
-    /// The API server carries it out, and the connection breaks in the middle of the answer.
-    Reset,
-    /// The API server never sees it; the proxy answers with this status, as an overloaded server
-    /// does.
-    Refuse(StatusCode),
-    /// What a watch is told when the API server has forgotten where it stopped.
-    Gone,
-}
 
 /// The API server and the certificates to speak with it.
 #[derive(Clone, Debug)]
@@ -110,6 +64,21 @@ struct Shared {
     armed: Mutex<Option<(Call, Fault)>>,
     struck: watch::Sender<usize>,
     cuts: watch::Sender<usize>,
+    is_away: AtomicBool,
+    refusal: Mutex<Option<Refusal>>,
+    /// When creations came, whatever became of them.
+    creations: Mutex<Vec<Instant>>,
+    let_go: Notify,
+    /// What became of the calls that were under way for long.
+    late: watch::Sender<Vec<StatusCode>>,
+    watches: Mutex<Watches>,
+}
+
+/// What all creations are answered with.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    status: StatusCode,
+    retry_after_seconds: u64,
 }
 
 impl FaultProxy {
@@ -133,6 +102,12 @@ impl FaultProxy {
             armed: Mutex::new(None),
             struck: watch::Sender::new(0),
             cuts: watch::Sender::new(0),
+            is_away: AtomicBool::new(false),
+            refusal: Mutex::new(None),
+            creations: Mutex::new(Vec::new()),
+            let_go: Notify::new(),
+            late: watch::Sender::new(Vec::new()),
+            watches: Mutex::new(Watches::True),
         });
         let router = Router::new()
             .fallback(handle)
@@ -167,6 +142,46 @@ impl FaultProxy {
         self.shared.cuts.send_modify(|count| *count += 1);
     }
 
+    /// Ends every watch, and lets the next ones come through like this.
+    pub fn set_watches(&self, watches: Watches) {
+        *self.shared.watches.lock().unwrap() = watches;
+        self.cut();
+    }
+
+    /// Ends every connection and answers everything as a gateway does whose server is away, or
+    /// passes it on again.
+    pub fn set_away(&self, is_away: bool) {
+        self.shared.is_away.store(is_away, Ordering::Relaxed);
+        self.cut();
+    }
+
+    /// Answers every creation with a status and `Retry-After`.
+    pub fn refuse_creations(&self, status: StatusCode, retry_after_seconds: u64) {
+        *self.shared.refusal.lock().unwrap() = Some(Refusal {
+            status,
+            retry_after_seconds,
+        });
+    }
+
+    /// Lets creations pass again.
+    pub fn accept_creations(&self) {
+        *self.shared.refusal.lock().unwrap() = None;
+    }
+
+    /// When creations came, whatever became of them.
+    pub fn creations(&self) -> Vec<Instant> {
+        self.shared.creations.lock().unwrap().clone()
+    }
+
+    /// Lets a call that is under way arrive, and says what the API server answers.
+    pub async fn let_go(&self) -> StatusCode {
+        let mut late = self.shared.late.subscribe();
+        let before = late.borrow().len();
+        self.shared.let_go.notify_one();
+        let late = late.wait_for(|late| late.len() > before).await.unwrap();
+        late[before]
+    }
+
     /// Waits until `count` calls have failed.
     pub async fn struck(&self, count: usize) {
         let mut struck = self.shared.struck.subscribe();
@@ -175,7 +190,7 @@ impl FaultProxy {
 
     /// Writes a kubeconfig that leads through the proxy.
     pub fn kubeconfig(&self, folder: &Path) -> PathBuf {
-        let file = folder.join("through-the-proxy.conf");
+        let file = folder.join(format!("through-the-proxy-{}.conf", self.address.port()));
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: proxy\n\
              clusters: [{{name: proxy, cluster: {{server: 'http://{}'}}}}]\n\
@@ -198,17 +213,23 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAXIMUM_BODY_BYTES).await.unwrap();
     let request = Request::from_parts(parts, Body::from(body.clone()));
-    let call = Call::of(&request, &body);
+    if let Some(refusal) = shared.refuses(Call::Create.is(&request, &body)) {
+        return refusal;
+    }
     let fault = {
         let mut armed = shared.armed.lock().unwrap();
-        let strikes = armed.is_some_and(|(armed, _)| Some(armed) == call);
-        if strikes { armed.take() } else { None }
+        armed.take_if(|(call, _)| call.is(&request, &body))
     };
     match fault.map(|(_, fault)| fault) {
         None => shared.forward(request).await,
         Some(Fault::Refuse(status)) => {
             shared.strike();
             (status, [(header::RETRY_AFTER, "1")]).into_response()
+        }
+        Some(Fault::Delay) => {
+            shared.strike();
+            delay(shared, request);
+            std::future::pending().await
         }
         Some(Fault::BeforeCreate) => {
             shared.strike();
@@ -233,7 +254,35 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
 }
 
+/// Keeps a call under way, whatever becomes of the connection that it came by.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the call outlives the task that brought it"
+)]
+fn delay(shared: Arc<Shared>, request: Request) {
+    tokio::spawn(async move {
+        shared.let_go.notified().await;
+        let status = shared.forward(request).await.status();
+        shared.late.send_modify(|late| late.push(status));
+    });
+}
+
 impl Shared {
+    /// What a call is answered with for now.
+    fn refuses(&self, is_creation: bool) -> Option<Response> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Some(StatusCode::SERVICE_UNAVAILABLE.into_response());
+        }
+        if !is_creation {
+            return None;
+        }
+        self.creations.lock().unwrap().push(Instant::now());
+        let refusal = (*self.refusal.lock().unwrap())?;
+        let retry_after = refusal.retry_after_seconds.to_string();
+        let head = [(header::RETRY_AFTER, retry_after)];
+        Some((refusal.status, head).into_response())
+    }
+
     fn strike(&self) {
         self.struck.send_modify(|count| *count += 1);
     }
@@ -249,6 +298,7 @@ impl Shared {
 
     /// Passes a request on; the answer streams, so that a watch stays a watch.
     async fn forward(&self, request: Request) -> Response {
+        let is_watch = Call::Watch.is(&request, &[]);
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut headers = parts.headers;
@@ -274,7 +324,15 @@ impl Shared {
             // The sender lives as long as the proxy.
             let _ = cuts.changed().await;
         };
-        let answer = answer.bytes_stream().take_until(Box::pin(until_cut));
-        response.body(Body::from_stream(answer)).unwrap()
+        let answer = answer.bytes_stream().map_err(std::io::Error::other);
+        let answer = answer.take_until(Box::pin(until_cut));
+        let watches = if is_watch {
+            *self.watches.lock().unwrap()
+        } else {
+            Watches::True
+        };
+        response
+            .body(Body::from_stream(watches.distort(answer)))
+            .unwrap()
     }
 }

@@ -6,6 +6,6 @@ pub mod fault_proxy;
 pub mod program;
 pub mod recorded_yunikorn;
 
-pub use fault_proxy::{Call, Fault, FaultProxy, Upstream};
+pub use fault_proxy::{Call, Fault, FaultProxy, Upstream, Watches};
 pub use program::Program;
 pub use recorded_yunikorn::RecordedYuniKorn;

@@ -238,7 +238,7 @@ pub(crate) async fn control_plane() -> Arc<ControlPlane> {
     started
 }
 
-fn upstream(control_plane: &ControlPlane) -> Upstream {
+pub(crate) fn upstream(control_plane: &ControlPlane) -> Upstream {
     let mut identity = std::fs::read(control_plane.client_certificate_path()).unwrap();
     identity.extend(std::fs::read(control_plane.client_key_path()).unwrap());
     Upstream {

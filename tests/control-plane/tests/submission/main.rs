@@ -10,6 +10,7 @@ mod documents;
 mod ends;
 mod every_step;
 mod explain;
+mod fleet;
 mod installation;
 mod launcher;
 mod objects;
