@@ -1,5 +1,8 @@
 //! A PostgreSQL that lives as long as a test.
 
+mod programs;
+mod standby;
+
 use std::{
     fs::{self, File},
     net::TcpListener,
@@ -16,10 +19,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::cluster::{Cache, TiedChild, ensure_packages, find_program, is_root, output, tail};
+use crate::cluster::{TiedChild, output, tail};
 
 const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Ports are chosen before they are used, so another process may take one in between.
 const TRIES: usize = 3;
@@ -37,8 +41,10 @@ const QUICK: &[&str] = &[
 #[derive(Debug)]
 pub struct TemporaryPostgres {
     // Fields are dropped in this order: the process first, then its files.
-    server: TiedChild,
-    _folder: TempDir,
+    server: Option<TiedChild>,
+    folder: TempDir,
+    programs: PathBuf,
+    settings: &'static [&'static str],
     port: u16,
 }
 
@@ -59,26 +65,65 @@ impl TemporaryPostgres {
         Self::start_with(&[]).await
     }
 
-    async fn start_with(settings: &[&str]) -> Result<Self> {
-        let programs = programs().await?;
+    async fn start_with(settings: &'static [&'static str]) -> Result<Self> {
         let folder = TempDir::with_prefix("moka-postgres-")?;
-        let data = folder.path().join("data");
-        prepare(&programs, folder.path(), &data).await?;
+        prepare(&programs::folder().await?, folder.path()).await?;
+        Self::serve(folder, settings).await
+    }
+
+    /// Serves the data in a folder.
+    async fn serve(folder: TempDir, settings: &'static [&'static str]) -> Result<Self> {
+        let mut postgres = Self {
+            server: None,
+            folder,
+            programs: programs::folder().await?,
+            settings,
+            port: 0,
+        };
         for _ in 0..TRIES {
-            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = serve(&programs, folder.path(), &data, port, settings)?;
-            if ready(&programs, &mut server, port).await {
-                return Ok(Self {
-                    server,
-                    _folder: folder,
-                    port,
-                });
+            postgres.port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+            if postgres.start_server().await? {
+                return Ok(postgres);
             }
         }
         bail!(
             "PostgreSQL does not start; {}",
-            tail(&folder.path().join("postgres.log"))
+            tail(&postgres.folder.path().join(LOG))
         )
+    }
+
+    /// Ends it without a checkpoint, as when its machine goes: what it had not written is lost.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn crash(&mut self) -> Result<()> {
+        let server = self.server.take().context("PostgreSQL does not run")?;
+        server.kill_with_children();
+        Ok(())
+    }
+
+    /// Starts it where it was, after a [`TemporaryPostgres::crash`], and waits until it takes
+    /// connections.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_again(&mut self) -> Result<()> {
+        ensure!(self.server.is_none(), "PostgreSQL runs already");
+        for _ in 0..TRIES {
+            // What is left of the one before may still hold its shared memory.
+            if self.start_server().await? {
+                return Ok(());
+            }
+            sleep(PAUSE).await;
+        }
+        let log = self.folder.path().join(LOG);
+        bail!("PostgreSQL does not start again; {}", tail(&log))
+    }
+
+    async fn start_server(&mut self) -> Result<bool> {
+        let server = serve(&self.programs, self.folder.path(), self.port, self.settings)?;
+        let server = self.server.insert(server);
+        Ok(ready(&self.programs, server, self.port).await)
     }
 
     /// The address of the database `postgres`, as its superuser.
@@ -92,11 +137,8 @@ impl TemporaryPostgres {
     }
 
     /// One of the server's own programs, such as `pgbench`.
-    ///
-    /// # Errors
-    /// When PostgreSQL is missing.
-    pub async fn program(&self, name: &str) -> Result<PathBuf> {
-        Ok(programs().await?.join(name))
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
     }
 
     /// Runs statements with psql, as one transaction unless they say otherwise, and returns what
@@ -105,7 +147,7 @@ impl TemporaryPostgres {
     /// # Errors
     /// When a statement fails.
     pub async fn psql(&self, database: &str, statements: &str) -> Result<String> {
-        let mut psql = self.psql_command(database).await?;
+        let mut psql = self.psql_command(database);
         psql.args(["--command", statements]);
         let output = psql.stdin(Stdio::null()).output().await?;
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -114,11 +156,8 @@ impl TemporaryPostgres {
     }
 
     /// psql, connected to a database, for whoever speaks to it statement by statement.
-    ///
-    /// # Errors
-    /// When PostgreSQL is missing.
-    pub async fn psql_command(&self, database: &str) -> Result<Command> {
-        let mut psql = Command::new(self.program("psql").await?);
+    pub fn psql_command(&self, database: &str) -> Command {
+        let mut psql = Command::new(self.program("psql"));
         psql.args(["--host=127.0.0.1", "--username=postgres", "--no-psqlrc"])
             .args([
                 "--quiet",
@@ -128,91 +167,44 @@ impl TemporaryPostgres {
             ])
             .arg(format!("--port={}", self.port))
             .arg(database);
-        Ok(psql)
-    }
-
-    /// Whether the server ended by itself.
-    pub fn ended(&mut self) -> bool {
-        self.server.ended()
+        psql
     }
 }
 
-/// The folder of the server's programs: Debian keeps one per version, outside `PATH`.
-async fn programs() -> Result<PathBuf> {
-    if installed().is_none() {
-        ensure_packages(&Cache::locate()?, &[("postgres", "postgresql")]).await?;
-    }
-    installed().context("PostgreSQL is installed, but its programs cannot be found")
+const LOG: &str = "postgres.log";
+
+/// The server's user must reach its data.
+fn make_reachable(folder: &Path) -> Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    Ok(())
 }
 
-fn installed() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut folders: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
-    folders.sort();
-    folders.extend(find_program("postgres").and_then(|file| Some(file.parent()?.to_owned())));
-    let complete = |folder: &PathBuf| {
-        let programs = ["initdb", "postgres", "pg_isready"];
-        programs
-            .iter()
-            .all(|program| folder.join(program).is_file())
-    };
-    folders.into_iter().rev().find(complete)
-}
-
-async fn prepare(programs: &Path, folder: &Path, data: &Path) -> Result<()> {
-    fs::create_dir(data)?;
-    if is_root() {
-        // The server's user must reach its data, and PostgreSQL wants it to be that user's alone.
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
-        output(Command::new("chown").arg("postgres:").arg(data)).await?;
-    }
-    let mut initdb = Command::new(as_postgres().0);
-    initdb.args(as_postgres().1).arg(programs.join("initdb"));
+async fn prepare(programs: &Path, folder: &Path) -> Result<()> {
+    let data = folder.join("data");
+    fs::create_dir(&data)?;
+    make_reachable(folder)?;
+    programs::give(&data).await?;
+    let mut initdb = programs::command(&programs.join("initdb"));
     initdb.args([
         "--username=postgres",
         "--auth=trust",
         "--encoding=UTF8",
         "--locale=C",
     ]);
-    initdb
-        .args(["--no-sync", "--pgdata"])
-        .arg(data)
-        .current_dir("/");
+    initdb.args(["--no-sync", "--pgdata"]).arg(&data);
     output(&mut initdb).await.map(drop)
 }
 
-/// A program and arguments that run the rest as the user that PostgreSQL insists on.
-fn as_postgres() -> (&'static str, &'static [&'static str]) {
-    const USER: &[&str] = &["--reuid=postgres", "--regid=postgres", "--init-groups"];
-    if is_root() {
-        ("setpriv", USER)
-    } else {
-        ("env", &[])
-    }
-}
-
-fn serve(
-    programs: &Path,
-    folder: &Path,
-    data: &Path,
-    port: u16,
-    settings: &[&str],
-) -> Result<TiedChild> {
-    let log = File::create(folder.join("postgres.log"))?;
+fn serve(programs: &Path, folder: &Path, port: u16, settings: &[&str]) -> Result<TiedChild> {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join(LOG))?;
     let errors = log.try_clone()?;
     // INT is a fast shutdown: it also frees the shared memory.
     TiedChild::start("INT", |command| {
-        if is_root() {
-            command.args(as_postgres().1);
-        }
-        command
-            .arg(programs.join("postgres"))
-            .arg("-D")
-            .arg(data)
-            .current_dir("/");
+        programs::append(command, &programs.join("postgres"));
+        command.arg("-D").arg(folder.join("data"));
         let port = format!("port={port}");
         let place = [
             &port,

@@ -118,6 +118,12 @@ impl Program {
         child.kill().await.unwrap();
     }
 
+    /// Whether the process that was started last is still there.
+    pub fn runs(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
     /// Everything it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -37,6 +37,18 @@ impl TiedChild {
         Ok(Self { child, signal })
     }
 
+    /// Ends it at once, and the processes that it has started itself after it, so that none of them
+    /// can start another.
+    pub(crate) fn kill_with_children(mut self) {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        self.signal = "KILL";
+        let _ = self.child.kill();
+        for child in children.unwrap_or_default().split_ascii_whitespace() {
+            let _ = Command::new("kill").args(["-s", "KILL", child]).status();
+        }
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))

@@ -64,7 +64,7 @@ impl Floor {
         connections: usize,
         seconds: u64,
     ) -> Result<f64> {
-        let output = Command::new(postgres.program("pgbench").await?)
+        let output = Command::new(postgres.program("pgbench"))
             .args(["--host=127.0.0.1", "--username=postgres", "--no-vacuum"])
             .args(["--protocol=prepared", "--jobs=2"])
             .arg(format!("--port={}", postgres.port()))

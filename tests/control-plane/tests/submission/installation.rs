@@ -53,6 +53,26 @@ impl Installation {
 
     /// Starts one with further variables for submission.
     pub(crate) async fn start_with(database: Database, more: &[(&str, &str)]) -> Self {
+        match database {
+            Database::Sqlite => Self::assemble(None, None, more).await,
+            Database::Postgres => {
+                let postgres = TemporaryPostgres::start().await.unwrap();
+                let url = postgres.url();
+                Self::assemble(Some(&url), Some(postgres), more).await
+            }
+        }
+    }
+
+    /// Starts one over a database that the test keeps.
+    pub(crate) async fn start_over(database_url: &str, more: &[(&str, &str)]) -> Self {
+        Self::assemble(Some(database_url), None, more).await
+    }
+
+    async fn assemble(
+        database_url: Option<&str>,
+        postgres: Option<TemporaryPostgres>,
+        more: &[(&str, &str)],
+    ) -> Self {
         let control_plane = control_plane().await;
         let folder = tempfile::tempdir().unwrap();
         let proxy = FaultProxy::start(&upstream(&control_plane)).await;
@@ -61,13 +81,9 @@ impl Installation {
         let environment = [("MOKA_CLUSTERS", clusters.as_str())];
         let mut adapter = Program::new("scheduler-adapter", folder.path(), &environment).await;
         adapter.start().await;
-        let postgres = match database {
-            Database::Sqlite => None,
-            Database::Postgres => Some(TemporaryPostgres::start().await.unwrap()),
-        };
-        let database_url = postgres.as_ref().map_or_else(
+        let database_url = database_url.map_or_else(
             || format!("sqlite:{}", folder.path().join("submission.db").display()),
-            TemporaryPostgres::url,
+            str::to_owned,
         );
         let clusters = format!("local={}", proxy.kubeconfig(folder.path()).display());
         let adapter_url = adapter.url();

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod api_server;
+mod callers;
 mod cancel;
 mod clients;
 mod crash;
+mod database_restart;
 mod documents;
 mod ends;
 mod every_step;

@@ -49,7 +49,7 @@ async fn a_lower_number_that_commits_later_is_not_skipped() {
     let begin = submit(&reader, "first").await;
 
     // Another replica has taken the next number and has not committed yet.
-    let mut slow = Session::open(&postgres).await;
+    let mut slow = Session::open(&postgres);
     slow.say(
         "BEGIN; WITH taken AS (UPDATE event_sequence SET last_sequence = last_sequence + 1 \
          RETURNING last_sequence) INSERT INTO application_events SELECT last_sequence, \
@@ -98,8 +98,8 @@ struct Session {
 }
 
 impl Session {
-    async fn open(postgres: &TemporaryPostgres) -> Self {
-        let mut psql = postgres.psql_command("postgres").await.unwrap();
+    fn open(postgres: &TemporaryPostgres) -> Self {
+        let mut psql = postgres.psql_command("postgres");
         psql.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut psql = psql.kill_on_drop(true).spawn().unwrap();
         Self {
