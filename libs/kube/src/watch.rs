@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 use crate::{Error, error::chain};
 
+/// A list that takes longer is begun anew, however its bytes trickle.
+const LONGEST_LIST: Duration = Duration::from_mins(5);
+
 /// What a watch tells. After a [`WatchEvent::Snapshot`] the events bring a copy of it up to date.
 #[derive(Debug)]
 pub enum WatchEvent<K> {
@@ -91,7 +94,7 @@ where
         options,
         part,
         listed: None,
-        relist_at: None,
+        relist_at: Some(Instant::now() + LONGEST_LIST),
     };
     stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await;
@@ -130,7 +133,7 @@ where
                 // Time to list again. A watcher does not end by itself; if it did, this would be
                 // right.
                 self.events = open(&self.api, &self.options);
-                self.relist_at = None;
+                self.relist_at = Some(Instant::now() + LONGEST_LIST);
             }
         }
     }

@@ -186,6 +186,20 @@ async fn a_watch_lists_again_periodically() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_never_ends_is_begun_anew() {
+    let server = Server::default();
+    let mut events = pin!(watch(server.api(), WatchOptions::labels("x")));
+    let answered_late = async {
+        tokio::time::sleep(Duration::from_mins(4)).await;
+        assert_eq!(server.requests().len(), 1);
+        server.clone().answer(200, &list(20, &[]));
+    };
+    let (event, ()) = tokio::join!(events.next(), answered_late);
+    assert_eq!(describe(&event.unwrap()), "snapshot ");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_is_told_and_survived() {
     let server = Server::default()
         .answer(503, &status(503, "ServiceUnavailable"))
