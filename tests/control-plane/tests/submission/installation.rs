@@ -6,12 +6,14 @@ use std::{
 };
 
 use moka_proto::submission::v1::{
-    Application, ApplicationSpec, ApplicationState, ApplicationType, CancelApplicationRequest,
-    DriverSpec, ExecutorSpec, Exit, GetApplicationRequest, SubmitApplicationRequest,
+    Application, ApplicationEvent, ApplicationSpec, ApplicationState, ApplicationType,
+    CancelApplicationRequest, DriverSpec, ExecutorSpec, Exit, GetApplicationRequest,
+    ListApplicationEventsRequest, SubmitApplicationRequest,
     submission_service_client::SubmissionServiceClient,
 };
 use moka_tests_control_plane::{FaultProxy, Program, RecordedYuniKorn, Upstream};
 use moka_xtask::{cluster::control_plane::ControlPlane, postgres::TemporaryPostgres};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
     sync::Mutex,
@@ -175,6 +177,32 @@ impl Installation {
         };
         let answer = self.client().await.get_application(request).await.unwrap();
         answer.into_inner().application.unwrap()
+    }
+
+    /// Submits an application and lets its driver run; its id, and the name of its attempt.
+    pub(crate) async fn run(&self, key: &str) -> (String, String) {
+        let id = self.submit(key).await;
+        let name = format!("{id}-1");
+        self.reaches(&id, ApplicationState::Submitted).await;
+        self.objects.create_driver(&name).await;
+        let running = json!({ "running": { "startedAt": "2026-11-21T01:23:11Z" } });
+        self.objects
+            .set_driver_status(&name, "Running", running)
+            .await;
+        self.reaches(&id, ApplicationState::Running).await;
+        (id, name)
+    }
+
+    /// The states that an application has gone through, the first one first.
+    pub(crate) async fn states(&self, id: &str) -> Vec<ApplicationState> {
+        let request = ListApplicationEventsRequest {
+            application_id: id.to_owned(),
+            ..ListApplicationEventsRequest::default()
+        };
+        let mut client = self.client().await;
+        let answer = client.list_application_events(request).await.unwrap();
+        let events = answer.into_inner().events;
+        events.iter().map(ApplicationEvent::state).collect()
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> ApplicationState {

@@ -12,6 +12,8 @@ mod documents;
 mod ends;
 mod every_step;
 mod explain;
+mod faulty_calls;
+mod faulty_watches;
 mod fleet;
 mod installation;
 mod launcher;
