@@ -13,6 +13,7 @@ use crate::{DatabaseKind, DatabaseMetrics, Error, PoolOptions};
 pub struct Database {
     pub(crate) pool: AnyPool,
     pub(crate) kind: DatabaseKind,
+    pub(crate) is_in_memory: bool,
     /// SQLite has one writer; its own way of waiting for it is to poll, which starves the unlucky
     /// under load. Within a process writers therefore queue here, first come, first served.
     pub(crate) writer: Arc<Semaphore>,
@@ -43,9 +44,9 @@ impl Database {
             metrics,
             entropy,
         } = options;
-        let in_memory = kind == DatabaseKind::Sqlite
+        let is_in_memory = kind == DatabaseKind::Sqlite
             && (url.contains(":memory:") || url.contains("mode=memory"));
-        let session = session_settings(kind, in_memory, statement_timeout);
+        let session = session_settings(kind, is_in_memory, statement_timeout);
         let mut pool_options = AnyPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(acquire_timeout)
@@ -53,7 +54,7 @@ impl Database {
                 let settings = session.clone();
                 Box::pin(async move { configure(connection, settings).await })
             });
-        if in_memory {
+        if is_in_memory {
             // Every connection would open a database of its own, and closing it would lose the
             // data.
             pool_options = pool_options
@@ -61,7 +62,7 @@ impl Database {
                 .idle_timeout(None)
                 .max_lifetime(None);
         }
-        let url = if kind == DatabaseKind::Sqlite && !in_memory {
+        let url = if kind == DatabaseKind::Sqlite && !is_in_memory {
             creating_url(url)
         } else {
             url.to_owned()
@@ -75,6 +76,7 @@ impl Database {
         Ok(Self {
             pool,
             kind,
+            is_in_memory,
             writer: Arc::new(Semaphore::new(1)),
             acquire_timeout,
             statement_timeout,

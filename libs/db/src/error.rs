@@ -116,15 +116,18 @@ fn is_contention(code: &str) -> bool {
 }
 
 fn is_outage(code: &str) -> bool {
-    // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, too_many_connections,
-    // disk_full, query_canceled (our statement timeout), read_only_sql_transaction (a failover's
-    // old primary); class 08 is about connections.
-    matches!(
+    // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout,
+    // idle_in_transaction_session_timeout, query_canceled (our statement timeout), io_error,
+    // read_only_sql_transaction (a fail-over's old primary).
+    let is_named = matches!(
         code,
-        "57P01" | "57P02" | "57P03" | "57P04" | "53300" | "53100" | "57014" | "25006"
-    ) || (code.len() == 5 && code.starts_with("08"))
-        // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
-        || sqlite_primary_code(code).is_some_and(|code| matches!(code, 10 | 13 | 14))
+        "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "57014" | "58030" | "25006"
+    );
+    // Class 08 is about connections, class 53 about disks, memory and connections used up.
+    let is_of_class = code.len() == 5 && (code.starts_with("08") || code.starts_with("53"));
+    // SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+    let is_sqlite = sqlite_primary_code(code).is_some_and(|code| matches!(code, 10 | 13 | 14));
+    is_named || is_of_class || is_sqlite
 }
 
 fn sqlite_primary_code(code: &str) -> Option<u32> {
@@ -168,5 +171,46 @@ pub trait TransactionError: From<Error> + Send {
 impl TransactionError for Error {
     fn database_error(&self) -> Option<&Error> {
         Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_told_apart_by_what_helps() {
+        for (code, contention, outage) in [
+            ("40001", true, false),
+            ("55P03", true, false),
+            ("5", true, false),
+            // SQLITE_BUSY_SNAPSHOT, SQLITE_LOCKED_SHAREDCACHE
+            ("517", true, false),
+            ("262", true, false),
+            ("13", false, true),
+            // SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, SQLITE_IOERR_IN_PAGE
+            ("778", false, true),
+            ("1034", false, true),
+            ("8714", false, true),
+            ("14", false, true),
+            ("53100", false, true),
+            ("53300", false, true),
+            ("58030", false, true),
+            ("57P01", false, true),
+            ("57P02", false, true),
+            ("57P03", false, true),
+            ("57014", false, true),
+            ("25P03", false, true),
+            ("08006", false, true),
+            ("25P02", false, false),
+            ("42P01", false, false),
+            ("23505", false, false),
+            ("1", false, false),
+            // SQLITE_CONSTRAINT_UNIQUE
+            ("2067", false, false),
+        ] {
+            let told = (is_contention(code), is_outage(code));
+            assert_eq!(told, (contention, outage), "{code}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod metrics;
 mod migrate;
 mod options;
 mod retry;
+mod session;
 mod transaction;
 mod tx;
 

@@ -1,8 +1,5 @@
 //! Named transactions that are run again when others were in their way.
 
-use std::time::Duration;
-
-use sqlx::{Any, AssertSqlSafe, Transaction};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -10,11 +7,9 @@ use crate::{
     Database, DatabaseKind, Error, TransactionError,
     metrics::Outcome,
     retry,
+    session::Session,
     tx::{OpenTransaction, Tx},
 };
-
-/// A commit or rollback gets this long even when the work used up the time.
-const SHORTEST_END: Duration = Duration::from_secs(1);
 
 /// How much a PostgreSQL transaction sees of others. SQLite's writers run one after the other,
 /// which is [`Isolation::Serializable`] always.
@@ -158,30 +153,27 @@ impl Database {
         let result = tokio::time::timeout_at(deadline, work(tx))
             .await
             .unwrap_or_else(|_elapsed| Err(Error::TimedOut { name }.into()));
-        let transaction = open.take_back()?;
+        let session = open.take_back()?;
         match result {
             Ok(value) => {
-                commit(transaction, deadline).await?;
+                session.commit(deadline).await?;
                 Ok(value)
             }
             Err(error) => {
-                roll_back(transaction).await;
+                session.roll_back().await;
                 Err(error)
             }
         }
     }
 
-    async fn begin(&self, mode: Mode) -> Result<Transaction<'static, Any>, Error> {
+    async fn begin(&self, mode: Mode) -> Result<Session, Error> {
         let statement = match (self.kind, mode) {
             (DatabaseKind::Postgres, Mode::Lock(lock)) => {
                 format!("{}; {lock}", mode.statement(self.kind))
             }
             _ => mode.statement(self.kind).to_owned(),
         };
-        let begin = self.pool.begin_with(AssertSqlSafe(statement));
-        let patience = self.acquire_timeout + self.statement_timeout;
-        let began = tokio::time::timeout(patience, begin).await;
-        Ok(began.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
+        Session::begin(self, statement).await
     }
 }
 
@@ -211,31 +203,6 @@ impl Mode {
                 "BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE"
             }
         }
-    }
-}
-
-/// A commit that the database refused did not happen; one whose answer is lost may have.
-async fn commit(transaction: Transaction<'static, Any>, deadline: Instant) -> Result<(), Error> {
-    let deadline = deadline.max(Instant::now() + SHORTEST_END);
-    match tokio::time::timeout_at(deadline, transaction.commit()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error @ sqlx::Error::Database(_))) => Err(match error.into() {
-            // A server that shuts down, or waits for its replicas, says so after it committed.
-            Error::Unavailable(error) => Error::CommitUnknown(Some(error)),
-            refused => refused,
-        }),
-        Ok(Err(error)) => Err(Error::CommitUnknown(Some(error))),
-        Err(_elapsed) => Err(Error::CommitUnknown(None)),
-    }
-}
-
-/// Done before the next writer's turn. When it fails the connection is broken, and the database
-/// rolls back by itself.
-async fn roll_back(transaction: Transaction<'static, Any>) {
-    match tokio::time::timeout(SHORTEST_END, transaction.rollback()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "rollback failed"),
-        Err(_elapsed) => tracing::debug!("rollback took too long"),
     }
 }
 

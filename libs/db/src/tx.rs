@@ -6,28 +6,28 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{Any, AnyConnection, Transaction};
+use sqlx::AnyConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::Error;
+use crate::{Error, session::Session};
 
 /// An open transaction. Queries run on `&mut *tx`; only [`crate::Database`] can end it.
 ///
 /// It is owned, not borrowed, because futures of closures over a borrowed one cannot be shown to be
 /// `Send` when they also borrow from their surroundings.
-pub struct Tx(OwnedMutexGuard<Transaction<'static, Any>>);
+pub struct Tx(OwnedMutexGuard<Session>);
 
 impl Deref for Tx {
     type Target = AnyConnection;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        self.0.connection()
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+        self.0.connection_mut()
     }
 }
 
@@ -38,12 +38,12 @@ impl fmt::Debug for Tx {
 }
 
 /// The runner's side of a [`Tx`].
-pub(crate) struct OpenTransaction(Arc<Mutex<Transaction<'static, Any>>>);
+pub(crate) struct OpenTransaction(Arc<Mutex<Session>>);
 
 impl OpenTransaction {
     /// An open transaction and the one handle to it.
-    pub(crate) fn new(transaction: Transaction<'static, Any>) -> (Self, Tx) {
-        let shared = Arc::new(Mutex::new(transaction));
+    pub(crate) fn new(session: Session) -> (Self, Tx) {
+        let shared = Arc::new(Mutex::new(session));
         let guard = Arc::clone(&shared)
             .try_lock_owned()
             .expect("nobody else knows a lock that was just made");
@@ -51,7 +51,7 @@ impl OpenTransaction {
     }
 
     /// Takes the transaction back to end it. Fails when the work kept its handle.
-    pub(crate) fn take_back(self) -> Result<Transaction<'static, Any>, Error> {
+    pub(crate) fn take_back(self) -> Result<Session, Error> {
         Arc::into_inner(self.0)
             .map(Mutex::into_inner)
             .ok_or_else(|| {

@@ -5,7 +5,9 @@
 pub mod fault_proxy;
 pub mod program;
 pub mod recorded_yunikorn;
+pub mod virtual_address;
 
 pub use fault_proxy::{Call, Fault, FaultProxy, Upstream, Watches};
 pub use program::Program;
 pub use recorded_yunikorn::RecordedYuniKorn;
+pub use virtual_address::VirtualAddress;
