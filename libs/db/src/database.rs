@@ -98,13 +98,13 @@ impl Database {
     /// [`Error::Unavailable`] when there is none in time.
     pub async fn ping(&self) -> Result<(), Error> {
         let answer = async {
-            let mut connection = self.pool.acquire().await?;
-            connection.execute("SELECT 1").await
+            let mut connection = self.pool.acquire().await.map_err(connect_error)?;
+            connection.execute("SELECT 1").await?;
+            Ok(())
         };
         tokio::time::timeout(self.acquire_timeout, answer)
             .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-        Ok(())
+            .unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
     }
 
     /// Closes all connections after their present work.
@@ -166,8 +166,11 @@ async fn configure(connection: &mut AnyConnection, settings: Vec<String>) -> sql
     Ok(())
 }
 
-fn connect_error(error: sqlx::Error) -> Error {
+/// Why there is no connection.
+pub(crate) fn connect_error(error: sqlx::Error) -> Error {
     match error {
+        // An address whose server is gone may accept connections and close them.
+        error @ sqlx::Error::Protocol(_) => Error::Unavailable(error),
         sqlx::Error::Configuration(problem) => Error::InvalidUrl {
             problem: problem.to_string(),
         },

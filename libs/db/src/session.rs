@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::{Database, DatabaseKind, Error};
+use crate::{Database, DatabaseKind, Error, database::connect_error};
 
 /// A commit or rollback gets this long even when the work used up the time.
 const SHORTEST_END: Duration = Duration::from_secs(1);
@@ -34,8 +34,9 @@ impl Session {
     pub(crate) async fn begin(database: &Database, statement: String) -> Result<Self, Error> {
         // The pool's own limit does not cover all that it awaits.
         let acquired = timeout(database.acquire_timeout * 2, database.pool.acquire()).await;
+        let acquired = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         let mut session = Self {
-            connection: Some(acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))?),
+            connection: Some(acquired.map_err(connect_error)?),
             is_replaceable: !database.is_in_memory,
             statement_timeout: database.statement_timeout,
         };

@@ -123,3 +123,18 @@ async fn connections_to_a_server_that_is_gone_are_given_up() {
     };
     timeout(PATIENCE, comes_back).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_accepts_and_closes_is_an_outage() {
+    let server = TemporaryPostgres::start().await.unwrap();
+    let address = VirtualAddress::of(server.port()).await;
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", address.port());
+    let database = impatient(&url).await;
+    // Port 1 refuses, so the address closes what it accepts.
+    address.move_to(1);
+    let refused = count(&database).await.unwrap_err();
+    assert!(matches!(refused, Error::Unavailable(_)), "{refused:?}");
+    assert!(database.ping().await.is_err());
+    address.move_to(server.port());
+    assert_eq!(count(&database).await.unwrap(), 1);
+}

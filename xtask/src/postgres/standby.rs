@@ -1,5 +1,7 @@
 //! A second server that follows the first.
 
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -19,7 +21,8 @@ impl TemporaryPostgres {
         let folder = TempDir::with_prefix("moka-postgres-")?;
         make_reachable(folder.path())?;
         let data = folder.path().join("data");
-        std::fs::create_dir(&data)?;
+        fs::create_dir(&data)?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
         programs::give(&data).await?;
         let primary = format!(
             "host=127.0.0.1 port={} user=postgres application_name={NAME}",

@@ -46,8 +46,10 @@ pub(crate) async fn submit(
             let key = format!("key-{number}");
             let client = &clients[number % clients.len()];
             let answer = client.submit(request("root.search", &key, 1)).await;
+            let log = || programs[number % programs.len()].log();
+            let answer = answer.unwrap_or_else(|error| panic!("{error:?}\n{}", log()));
             accepted.fetch_add(1, Ordering::Relaxed);
-            ids.push((key, answer.unwrap().application.unwrap().application_id));
+            ids.push((key, answer.application.unwrap().application_id));
         }
         ids
     };

@@ -7,6 +7,7 @@ mod callers;
 mod cancel;
 mod clients;
 mod crash;
+mod database_fail_over;
 mod database_restart;
 mod documents;
 mod ends;
