@@ -13,6 +13,7 @@ mod gauge;
 mod health;
 mod housekeeping;
 mod inbox;
+mod lane;
 mod launch;
 mod live_attempts;
 mod queues;

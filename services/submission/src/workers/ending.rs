@@ -1,15 +1,15 @@
 //! The ending lane of a cluster: an attempt that is to be ended, whatever for, is fenced when
 //! nobody knows whether it was created, stopped otherwise, and watched to its end.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use moka_core::AttemptName;
-use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
-    examine::{Error, Examined, Next},
+    examine::{Error, Examined},
     inbox::Receiver,
+    lane::{Lane, Next, RETRY_PAUSE},
     pause,
 };
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
 
 const ACTOR: &str = "ending";
 const CONCURRENCY: usize = 16;
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// How often to look for endings that other processes wrote.
 const POLL: Duration = Duration::from_secs(1);
 /// While something is being stopped; the watches name it when it changes.
@@ -78,21 +77,15 @@ async fn list(lanes: &ClusterWorkers) -> crate::store::Result<BTreeSet<AttemptNa
 }
 
 /// Ends what is named, until the process stops.
-pub(super) async fn ending_lane(mut lanes: ClusterWorkers, mut inbox: Receiver) {
-    let looks = Arc::new(Semaphore::new(CONCURRENCY));
-    while let Some((name, permit)) = lanes.next(&mut inbox, &looks).await {
-        let lanes = lanes.clone();
-        lanes.workers.tasks.clone().spawn("end", async move {
-            let next = look(&lanes, name).await.unwrap_or_else(|error| {
-                tracing::warn!(attempt.name = %name, %error, "an end goes on later");
-                Next::After(RETRY_PAUSE)
-            });
-            if let Next::After(pause) = next {
-                lanes.to_end.send_at(name, Instant::now() + pause);
-            }
-            drop(permit);
-        });
-    }
+pub(super) async fn ending_lane(lanes: ClusterWorkers, inbox: Receiver) {
+    let lane = Lane {
+        name: "end",
+        concurrency: CONCURRENCY,
+        named: lanes.to_end.clone(),
+        inbox,
+    };
+    let look = |lanes, name| async move { look(&lanes, name).await };
+    lane.run(lanes, look).await;
 }
 
 async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {

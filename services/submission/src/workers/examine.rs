@@ -1,12 +1,9 @@
 //! One look at an attempt in the cluster itself: what there is, what that means, and what follows.
 
-use std::{sync::Arc, time::Duration};
-
 use jiff::SignedDuration;
 use moka_core::AttemptName;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{ClusterWorkers, inbox::Receiver};
+use super::ClusterWorkers;
 use crate::{
     domain::{
         application::Application,
@@ -18,15 +15,6 @@ use crate::{
     launcher::{self, Target},
     store,
 };
-
-/// When to look again, if nothing happens before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// When a watch names it.
-    OnChange,
-    /// After a while.
-    After(Duration),
-}
 
 /// What was found.
 #[derive(Debug)]
@@ -49,26 +37,6 @@ pub(super) enum Error {
 }
 
 impl ClusterWorkers {
-    /// The next attempt of an inbox and leave to look at it, while the cluster is this process's;
-    /// `None` when the process stops.
-    pub(super) async fn next(
-        &mut self,
-        inbox: &mut Receiver,
-        looks: &Arc<Semaphore>,
-    ) -> Option<(AttemptName, OwnedSemaphorePermit)> {
-        let stop = self.workers.stop.clone();
-        let next = async {
-            self.lease.held().await;
-            let permit = Arc::clone(looks).acquire_owned().await;
-            let permit = permit.expect("the semaphore of a lane is never closed");
-            (inbox.next().await, permit)
-        };
-        tokio::select! {
-            () = stop.cancelled() => None,
-            next = next => Some(next),
-        }
-    }
-
     /// Looks at the current attempt of an application that is not final.
     pub(super) async fn examine(
         &self,

@@ -1,15 +1,15 @@
 //! The status lane of a cluster: from what the watches see to what is written down.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::StreamExt as _;
 use moka_core::AttemptName;
-use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
-    examine::{Error, Examined, Next},
+    examine::{Error, Examined},
     inbox::Receiver,
+    lane::{Lane, Next},
     live_attempts::{Known, Record},
     pause,
 };
@@ -28,8 +28,6 @@ use crate::{
 const ACTOR: &str = "status";
 /// Looks at a time.
 const CONCURRENCY: usize = 32;
-/// After a look that failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// Live attempts that are read at a time.
 const PAGE_LIMIT: u32 = 2000;
 
@@ -109,21 +107,15 @@ async fn list(lanes: &ClusterWorkers) -> crate::store::Result<BTreeSet<AttemptNa
 }
 
 /// Looks at the attempts that were named, a bounded number at a time.
-pub(super) async fn status_lane(mut lanes: ClusterWorkers, mut inbox: Receiver) {
-    let looks = Arc::new(Semaphore::new(CONCURRENCY));
-    while let Some((name, permit)) = lanes.next(&mut inbox, &looks).await {
-        let lanes = lanes.clone();
-        lanes.workers.tasks.clone().spawn("look", async move {
-            let next = look(&lanes, name).await.unwrap_or_else(|error| {
-                tracing::warn!(attempt.name = %name, %error, "a look at an attempt failed");
-                Next::After(RETRY_PAUSE)
-            });
-            if let Next::After(pause) = next {
-                lanes.to_examine.send_at(name, Instant::now() + pause);
-            }
-            drop(permit);
-        });
-    }
+pub(super) async fn status_lane(lanes: ClusterWorkers, inbox: Receiver) {
+    let lane = Lane {
+        name: "look",
+        concurrency: CONCURRENCY,
+        named: lanes.to_examine.clone(),
+        inbox,
+    };
+    let look = |lanes, name| async move { look(&lanes, name).await };
+    lane.run(lanes, look).await;
 }
 
 async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {
