@@ -1438,7 +1438,8 @@ pub mod fleet_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Forgets a cluster in which nothing is left, finalizers and tombstones included; CLUSTER_NOT_EMPTY otherwise.
+        /// Forgets a cluster that takes nothing new (DrainCluster comes first) and in which nothing is left, finalizers and
+        /// tombstones included; CLUSTER_NOT_EMPTY otherwise, so also while it is ACTIVE. One that is not there is no error.
         pub async fn remove_cluster(
             &mut self,
             request: impl tonic::IntoRequest<super::RemoveClusterRequest>,
@@ -1528,7 +1529,8 @@ pub mod fleet_service_server {
             tonic::Response<super::ResumeClusterResponse>,
             tonic::Status,
         >;
-        /// Forgets a cluster in which nothing is left, finalizers and tombstones included; CLUSTER_NOT_EMPTY otherwise.
+        /// Forgets a cluster that takes nothing new (DrainCluster comes first) and in which nothing is left, finalizers and
+        /// tombstones included; CLUSTER_NOT_EMPTY otherwise, so also while it is ACTIVE. One that is not there is no error.
         async fn remove_cluster(
             &self,
             request: tonic::Request<super::RemoveClusterRequest>,
