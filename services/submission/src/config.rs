@@ -218,6 +218,10 @@ pub struct WorkerOptions {
     pub image_pull_seconds: u32,
 
     /// How long the objects of an application that ended stay in their cluster.
+    ///
+    /// They keep its attempts' names: a create that is on its way for longer than this, or than
+    /// --tombstone-retention-seconds, might launch an attempt that is over. Keep both longer than
+    /// any request or stopped worker may live.
     #[arg(
         long,
         env = "MOKA_RETENTION_SECONDS",
@@ -228,6 +232,9 @@ pub struct WorkerOptions {
 
     /// How long a tombstone keeps the name of an attempt that must not start: longer than any
     /// request or stopped worker may live.
+    ///
+    /// It stands where no object is left to keep the name; where one is, --retention-seconds
+    /// counts.
     #[arg(
         long,
         env = "MOKA_TOMBSTONE_RETENTION_SECONDS",
