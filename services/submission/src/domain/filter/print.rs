@@ -7,8 +7,8 @@ use super::{Filter, TextField, TextTest, TimeTest};
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All(all) => joined(f, all, " AND "),
-            Self::Any(any) => joined(f, any, " OR "),
+            Self::All(all) => joined(f, all, " AND ", within_all),
+            Self::Any(any) => joined(f, any, " OR ", enclosed),
             Self::Not(inner) => {
                 f.write_str("NOT ")?;
                 enclosed(f, inner)
@@ -28,14 +28,27 @@ impl fmt::Display for Filter {
     }
 }
 
-fn joined(f: &mut fmt::Formatter<'_>, filters: &[Filter], word: &str) -> fmt::Result {
+fn joined(
+    f: &mut fmt::Formatter<'_>,
+    filters: &[Filter],
+    word: &str,
+    each: fn(&mut fmt::Formatter<'_>, &Filter) -> fmt::Result,
+) -> fmt::Result {
     for (index, filter) in filters.iter().enumerate() {
         if index > 0 {
             f.write_str(word)?;
         }
-        enclosed(f, filter)?;
+        each(f, filter)?;
     }
     Ok(())
+}
+
+/// `OR` binds closer. Parentheses that nobody needs could be deeper than a filter may be.
+fn within_all(f: &mut fmt::Formatter<'_>, filter: &Filter) -> fmt::Result {
+    match filter {
+        Filter::Any(_) => write!(f, "{filter}"),
+        _ => enclosed(f, filter),
+    }
 }
 
 fn enclosed(f: &mut fmt::Formatter<'_>, filter: &Filter) -> fmt::Result {

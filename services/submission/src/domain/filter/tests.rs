@@ -147,6 +147,16 @@ fn filters_are_read_as_people_write_them() {
 }
 
 #[test]
+fn a_filter_of_the_greatest_depth_reads_back_from_its_print() {
+    let open = "(".repeat(MOST_DEPTH - 1);
+    let close = " AND run = d)".repeat(MOST_DEPTH - 1);
+    let deep = format!("{open}run = a AND NOT run = b OR run = c{close}");
+    let filter = parse(&deep).unwrap();
+    let printed = filter.as_ref().map(Filter::to_string).unwrap();
+    assert_eq!(parse(&printed), Ok(filter), "{printed}");
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     for (text, position, part) in [
         ("owner", 5, "expected =, != or :*"),
