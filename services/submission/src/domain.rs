@@ -31,5 +31,6 @@ pub mod spec;
 pub mod state;
 pub mod steady_time;
 pub mod submission;
+pub mod terms;
 pub mod tries;
 pub mod verdict;

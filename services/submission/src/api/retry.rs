@@ -21,7 +21,7 @@ pub(super) async fn retry(
     let SubmitApplicationResponse {
         application,
         created,
-    } = submit::accept(api, &again).await?;
+    } = submit::accept(api, again).await?;
     Ok(RetryApplicationResponse {
         application,
         created,
@@ -45,6 +45,6 @@ fn once_more(application: Application) -> Result<Submission, PublicError> {
     }
     Ok(Submission {
         try_number: submission.try_number + 1,
-        ..submission
+        ..submission.request()
     })
 }

@@ -28,7 +28,7 @@ pub(super) async fn submit(
     api: &Api,
     request: &SubmitApplicationRequest,
 ) -> Result<SubmitApplicationResponse, Error> {
-    accept(api, &parse(request)?).await
+    accept(api, parse(request)?).await
 }
 
 /// Checks a request.
@@ -45,25 +45,28 @@ pub(super) fn parse(request: &SubmitApplicationRequest) -> Result<Submission, Pu
 /// Makes a checked request durable, or finds the application that it made before.
 pub(super) async fn accept(
     api: &Api,
-    submission: &Submission,
+    mut submission: Submission,
 ) -> Result<SubmitApplicationResponse, Error> {
     let began = Instant::now();
-    if let Some(earlier) = earlier_unless_allowed(api, submission).await? {
-        return repeated(submission, &earlier);
+    if let Some(earlier) = earlier_unless_allowed(api, &mut submission).await? {
+        return repeated(&submission, &earlier);
     }
     let id = ApplicationId::mint(&*api.clock, &*api.entropy);
-    let submitted = api.journal.submit(id, submission).await?;
-    answer(api, submission, submitted, began)
+    let submitted = api.journal.submit(id, &submission).await?;
+    answer(api, &submission, submitted, began)
 }
 
-/// Checks what the database does not know. A repeated request gets its answer whatever has become
-/// of the rules and the queue.
+/// Checks what the database does not know, and writes down what the project adds. A repeated
+/// request gets its answer whatever has become of the rules and the queue.
 pub(super) async fn earlier_unless_allowed(
     api: &Api,
-    submission: &Submission,
+    submission: &mut Submission,
 ) -> Result<Option<Application>, Error> {
     match check(api, submission).await {
-        Ok(_) => Ok(None),
+        Ok(admitted) => {
+            submission.terms = admitted.terms;
+            Ok(None)
+        }
         Err(refusal) => Ok(Some(earlier(api, submission).await?.ok_or(refusal)?)),
     }
 }
@@ -108,7 +111,8 @@ pub(super) fn repeated(
     submission: &Submission,
     earlier: &Application,
 ) -> Result<SubmitApplicationResponse, Error> {
-    let document = |submission: &Submission| serde_json::to_value(submission).unwrap_or_default();
+    let document =
+        |submission: &Submission| serde_json::to_value(submission.request()).unwrap_or_default();
     match first_difference(&document(submission), &document(&earlier.submission)) {
         None => Ok(SubmitApplicationResponse {
             application: Some(convert::application(earlier.clone())),

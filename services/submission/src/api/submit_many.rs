@@ -66,11 +66,11 @@ async fn prepare(
     api: &Api,
     request: &moka_proto::submission::v1::SubmitApplicationRequest,
 ) -> Result<Prepared, Error> {
-    let submission = match submit::parse(request) {
+    let mut submission = match submit::parse(request) {
         Ok(submission) => submission,
         Err(error) => return Ok(Prepared::Decided(Err(error.into()))),
     };
-    match submit::earlier_unless_allowed(api, &submission).await {
+    match submit::earlier_unless_allowed(api, &mut submission).await {
         Ok(None) => Ok(Prepared::Submission(submission)),
         Ok(Some(earlier)) => Ok(Prepared::Decided(submit::repeated(&submission, &earlier))),
         Err(Error::Public(refusal)) => Ok(Prepared::Decided(Err(refusal.into()))),

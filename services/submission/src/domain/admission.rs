@@ -10,6 +10,7 @@ use super::{
     rules::{Cluster, OverridePolicy, Project, Strategy},
     spec::{Architecture, Spec},
     submission::Submission,
+    terms::Terms,
 };
 
 /// The rules under which a request comes in.
@@ -28,6 +29,8 @@ pub struct AdmissionRules<'a> {
 pub struct Admitted {
     /// The queue that it will ask for, its own or a default.
     pub queue: String,
+    /// What its project gives it; `None` when that is nothing.
+    pub terms: Option<Terms>,
 }
 
 /// Checks everything about a request that could only fail later otherwise. The rules may be others
@@ -57,7 +60,11 @@ pub fn admit(submission: &Submission, rules: &AdmissionRules<'_>) -> Result<Admi
     };
     let queue = resolve::queue(spec, of_all_clusters)
         .ok_or_else(|| NotResolved::Missing(vec!["spec.queue"]))?;
-    Ok(Admitted { queue })
+    let terms = Terms::under(spec, of_all_clusters);
+    Ok(Admitted {
+        queue,
+        terms: (terms != Terms::own(spec)).then_some(terms),
+    })
 }
 
 /// Whether the rules of some cluster make the request complete. Before the first cluster is known,

@@ -71,11 +71,12 @@ impl Application {
         self.attempt().map_or(1, |attempt| attempt.number + 1)
     }
 
-    /// When to give up: as the latest attempt was launched with, or as was asked before the first.
+    /// When to give up: as the latest attempt was launched with, or as its terms
+    /// were before the first.
     pub fn deadlines(&self) -> Deadlines {
         let mut newest_first = self.attempts.iter().rev();
         let launched = newest_first.find_map(|attempt| Some(attempt.launch.as_ref()?.deadlines));
-        launched.unwrap_or(self.submission.spec.deadlines)
+        launched.unwrap_or_else(|| self.submission.deadlines())
     }
 
     /// The current attempt, if it has this number and has not ended.

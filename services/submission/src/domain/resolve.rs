@@ -274,7 +274,8 @@ fn merged(
     all
 }
 
-fn deadlines(spec: &Spec, rules: Rules<'_>) -> Deadlines {
+/// When to give up: each deadline is the request's own, or else the project's.
+pub fn deadlines(spec: &Spec, rules: Rules<'_>) -> Deadlines {
     let of_project = rules
         .project
         .map(|project| project.defaults.deadlines)
@@ -287,14 +288,32 @@ fn deadlines(spec: &Spec, rules: Rules<'_>) -> Deadlines {
     }
 }
 
-/// The request's policy, or else the project's, as a whole; without any there is one attempt.
-fn retry(spec: &Spec, rules: Rules<'_>, pods: [&PodSpec; 2]) -> RetryPolicy {
+/// The request's policy, or else the project's, as a whole.
+pub fn retry_request<'a>(spec: &'a Spec, rules: Rules<'a>) -> Option<&'a RetryRequest> {
     let of_project = || rules.project?.defaults.retry.as_ref();
+    spec.retry.as_ref().or_else(of_project)
+}
+
+fn retry(spec: &Spec, rules: Rules<'_>, pods: [&PodSpec; 2]) -> RetryPolicy {
+    let policy = retry_policy(retry_request(spec, rules));
+    RetryPolicy {
+        max_memory_bytes: max_memory_bytes(
+            policy.max_memory_bytes,
+            policy_memory_bytes(rules),
+            largest_bytes(spec, pods),
+        ),
+        ..policy
+    }
+}
+
+/// A policy with every default, before anything limits its memory; without any there is one
+/// attempt.
+pub fn retry_policy(said: Option<&RetryRequest>) -> RetryPolicy {
     let once = RetryRequest {
         max_attempts: 1,
         ..RetryRequest::default()
     };
-    let said = spec.retry.as_ref().or_else(of_project).unwrap_or(&once);
+    let said = said.unwrap_or(&once);
     let or = |said: u32, default: u32| if said == 0 { default } else { said };
     RetryPolicy {
         max_attempts: or(said.max_attempts, DEFAULT_ATTEMPTS),
@@ -306,11 +325,7 @@ fn retry(spec: &Spec, rules: Rules<'_>, pods: [&PodSpec; 2]) -> RetryPolicy {
         initial_backoff_seconds: said.initial_backoff_seconds.unwrap_or(10),
         max_backoff_seconds: said.max_backoff_seconds.unwrap_or(600),
         memory_growth_percent: or(said.memory_growth_percent, 150),
-        max_memory_bytes: max_memory_bytes(
-            said.max_memory_bytes,
-            policy_memory_bytes(rules),
-            largest_bytes(spec, pods),
-        ),
+        max_memory_bytes: said.max_memory_bytes,
     }
 }
 

@@ -3,6 +3,8 @@
 mod backoff;
 mod growth;
 
+use std::borrow::Cow;
+
 pub use growth::grow;
 use jiff::{SignedDuration, Timestamp};
 use moka_core::AttemptName;
@@ -11,6 +13,7 @@ use super::{
     application::Application,
     exit::ExitCategory,
     launch_spec::{LaunchSpec, RetryPolicy},
+    resolve::retry_policy,
 };
 
 /// Another attempt.
@@ -37,7 +40,7 @@ pub fn after(application: &Application, now: Timestamp) -> Option<Retry> {
         // It never ran: there is nothing to wait for, and nothing that counts.
         return Some(Retry { not_before: now });
     }
-    let policy = policy(application)?;
+    let policy = policy(application);
     let spent = attempts_that_count(application);
     if FINAL.contains(&category)
         || !policy.categories.contains(&category)
@@ -46,7 +49,7 @@ pub fn after(application: &Application, now: Timestamp) -> Option<Retry> {
         return None;
     }
     let name = AttemptName::new(application.id, attempt.number);
-    let pause = backoff::after(policy, spent, name);
+    let pause = backoff::after(&policy, spent, name);
     let not_before = now.saturating_add(pause).ok()?;
     let in_time = total_deadline(application).is_none_or(|deadline| not_before < deadline);
     in_time.then_some(Retry { not_before })
@@ -72,10 +75,15 @@ pub fn reason(application: &Application, launch: Option<&LaunchSpec>) -> String 
     reason
 }
 
-/// The policy of the latest attempt that had one: an attempt without a place has none.
-fn policy(application: &Application) -> Option<&RetryPolicy> {
+/// The policy of the latest attempt that had one. An attempt without a place has none: before the
+/// first placement the application's terms count.
+fn policy(application: &Application) -> Cow<'_, RetryPolicy> {
     let mut newest_first = application.attempts.iter().rev();
-    newest_first.find_map(|attempt| Some(&attempt.launch.as_ref()?.retry))
+    let launched = newest_first.find_map(|attempt| Some(&attempt.launch.as_ref()?.retry));
+    launched.map_or_else(
+        || Cow::Owned(retry_policy(application.submission.retry())),
+        Cow::Borrowed,
+    )
 }
 
 fn attempts_that_count(application: &Application) -> u32 {

@@ -5,7 +5,10 @@ use moka_proto::submission::v1::SubmitApplicationRequest;
 use moka_rpc::Violations;
 use serde::{Deserialize, Serialize};
 
-use super::spec::{self, Language, Spec};
+use super::{
+    spec::{self, Deadlines, Language, RetryRequest, Spec},
+    terms::Terms,
+};
 
 const IDEMPOTENCY_KEY_BYTES: usize = 128;
 /// The highest try number that a key may have.
@@ -27,6 +30,10 @@ pub struct Submission {
     pub display_name: String,
     /// What to run.
     pub spec: Spec,
+    /// What its project gave it when it was accepted; `None` when that was nothing. No part of the
+    /// request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
 }
 
 impl Submission {
@@ -57,7 +64,29 @@ impl Submission {
             try_number: request.try_number.unsigned_abs(),
             display_name,
             spec,
+            terms: None,
         })
+    }
+
+    /// When to give up before the first placement.
+    pub fn deadlines(&self) -> Deadlines {
+        let terms = self.terms.as_ref();
+        terms.map_or(self.spec.deadlines, |terms| terms.deadlines)
+    }
+
+    /// What is tried again before the first placement.
+    pub fn retry(&self) -> Option<&RetryRequest> {
+        let terms = self.terms.as_ref();
+        terms.map_or(self.spec.retry.as_ref(), |terms| terms.retry.as_ref())
+    }
+
+    /// The request alone, as its caller sent it.
+    #[must_use]
+    pub fn request(&self) -> Self {
+        Self {
+            terms: None,
+            ..self.clone()
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use moka_core::{ErrorReason, PublicError};
 use moka_proto::submission::v1::{
-    Defaults, DeleteProjectRequest, GetProjectRequest, ListProjectsRequest, OverridePolicy,
-    Project, UpdateProjectRequest, project_service_client::ProjectServiceClient,
+    Deadlines, Defaults, DeleteProjectRequest, GetProjectRequest, ListProjectsRequest,
+    OverridePolicy, Project, UpdateProjectRequest, project_service_client::ProjectServiceClient,
 };
 use moka_rpc::{Channel, error_of};
 use tonic::{Response, Status};
@@ -135,6 +135,7 @@ async fn a_request_keeps_to_its_projects_policy_and_gets_its_defaults() {
     // What was asked for stays as it was asked for.
     let kept = accepted.application.unwrap().spec.unwrap();
     assert_eq!(kept.queue, "");
+    assert_eq!(kept.deadlines, None);
     let mut at_the_limit = request("limit");
     spec(&mut at_the_limit).executor.as_mut().unwrap().instances = 2;
     assert!(harness.submit(at_the_limit).await.is_ok());
@@ -144,4 +145,28 @@ async fn a_request_keeps_to_its_projects_policy_and_gets_its_defaults() {
     let error = harness.submit(one_past).await.unwrap_err();
     assert_eq!(error.reason, ErrorReason::PolicyViolation);
     assert_eq!(harness.count().await, before);
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_the_same_whatever_its_project_says_by_then() {
+    let harness = start().await;
+    let with_deadline = |seconds| Project {
+        defaults: Some(Defaults {
+            deadlines: Some(Deadlines {
+                queue: Some(prost_types::Duration { seconds, nanos: 0 }),
+                ..Deadlines::default()
+            }),
+            ..Defaults::default()
+        }),
+        ..project("root.demo")
+    };
+    let mut ids = Vec::new();
+    for seconds in [60, 120] {
+        update(&harness, with_deadline(seconds), &[]).await.unwrap();
+        let read = Arc::new(harness.fleet.fleet().await.unwrap());
+        harness.known_fleet.send_replace(read);
+        let accepted = harness.submit(request("repeated")).await.unwrap();
+        ids.push(accepted.application.unwrap().application_id);
+    }
+    assert_eq!(ids[0], ids[1]);
 }

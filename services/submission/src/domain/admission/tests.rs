@@ -4,6 +4,7 @@ use moka_core::ErrorReason;
 use super::*;
 use crate::domain::{
     rules::{ClusterSettings, ClusterState, Defaults},
+    spec::{Deadlines, RetryRequest},
     submission::tests::request,
 };
 
@@ -69,19 +70,23 @@ fn a_shuffle_profile_must_be_known_to_some_cluster_once_there_is_one() {
     assert!(fields(&with_profile, &[&without, &with]).is_empty());
 }
 
-#[test]
-fn the_queue_may_be_the_projects() {
-    let project = Project {
+fn project(defaults: Defaults) -> Project {
+    Project {
         name: "team-a".to_owned(),
-        defaults: Defaults {
-            queue: "root.team".to_owned(),
-            ..Defaults::default()
-        },
+        defaults,
         policy: OverridePolicy::default(),
         revision: 1,
         create_time: Timestamp::UNIX_EPOCH,
         update_time: Timestamp::UNIX_EPOCH,
-    };
+    }
+}
+
+#[test]
+fn the_queue_may_be_the_projects() {
+    let project = project(Defaults {
+        queue: "root.team".to_owned(),
+        ..Defaults::default()
+    });
     let rules = AdmissionRules {
         project: Some(&project),
         ..AdmissionRules::default()
@@ -89,6 +94,37 @@ fn the_queue_may_be_the_projects() {
     let queue = |submission: &Submission| admit(submission, &rules).unwrap().queue;
     assert_eq!(queue(&submission(|spec| spec.queue.clear())), "root.team");
     assert_eq!(queue(&submission(|_| {})), "root.demo");
+}
+
+#[test]
+fn the_projects_terms_are_those_of_the_moment_of_acceptance() {
+    let deadlines = Deadlines {
+        queue_seconds: Some(60),
+        total_seconds: Some(600),
+        ..Deadlines::default()
+    };
+    let retry = RetryRequest {
+        max_attempts: 2,
+        ..RetryRequest::default()
+    };
+    let project = project(Defaults {
+        deadlines,
+        retry: Some(retry.clone()),
+        ..Defaults::default()
+    });
+    let rules = AdmissionRules {
+        project: Some(&project),
+        ..AdmissionRules::default()
+    };
+    let mut submission = submission(|_| {});
+    submission.spec.deadlines.queue_seconds = Some(5);
+    let terms = admit(&submission, &rules).unwrap().terms.unwrap();
+    assert_eq!(terms.deadlines.queue_seconds, Some(5));
+    assert_eq!(terms.deadlines.total_seconds, Some(600));
+    assert_eq!(terms.retry, Some(retry));
+    // Nothing is kept that the request says by itself.
+    let admitted = admit(&submission, &AdmissionRules::default()).unwrap();
+    assert_eq!(admitted.terms, None);
 }
 
 #[test]

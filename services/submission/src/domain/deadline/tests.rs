@@ -5,6 +5,7 @@ use crate::domain::{
     lifecycle::{Happening, apply},
     spec::Deadlines,
     submission::tests::{application, launch_spec},
+    terms::Terms,
 };
 
 fn accepted() -> Timestamp {
@@ -71,6 +72,16 @@ fn the_earliest_deadline_that_still_means_something_is_the_next() {
         Some((1000, "the application did not end within 1000 s")),
     );
     check(&with(Deadlines::default(), &[]), None);
+}
+
+#[test]
+fn the_projects_deadlines_count_before_the_first_place_too() {
+    let mut application = application();
+    application.submission.terms = Some(Terms {
+        deadlines: ALL,
+        retry: None,
+    });
+    check(&application, Some((100, "no driver ran within 100 s")));
 }
 
 #[test]

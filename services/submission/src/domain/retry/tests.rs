@@ -7,9 +7,10 @@ use crate::domain::{
     launch_spec::LaunchSpec,
     lifecycle::{Happening, apply, apply_to},
     sizing::ContainerSize,
-    spec::PodSpec,
+    spec::{PodSpec, RetryRequest},
     state::ApplicationState,
     submission::tests::{application, launch_spec},
+    terms::Terms,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -121,6 +122,45 @@ fn a_refused_create_is_tried_again_by_policy_and_only_once_for_one_attempt() {
     apply(&mut application, &placed, now());
     assert_eq!(application.state, ApplicationState::RetryWait);
     assert_eq!(application.attempts.len(), 1);
+}
+
+/// What becomes of an application that is refused before it has a place.
+fn refused(own: Option<RetryRequest>, of_project: Option<RetryRequest>) -> Application {
+    let mut application = application();
+    application.submission.spec.retry = own;
+    application.submission.terms = of_project.map(|retry| Terms {
+        retry: Some(retry),
+        ..Terms::default()
+    });
+    let exit = Exit::without_container(ExitCategory::LaunchRefused, "no cluster has it");
+    apply(&mut application, &Happening::Refused(exit), now());
+    application
+}
+
+#[test]
+fn a_refusal_before_any_place_is_tried_again_by_policy() {
+    let twice = Some(RetryRequest {
+        max_attempts: 2,
+        ..RetryRequest::default()
+    });
+    let not_for_this = Some(RetryRequest {
+        categories: vec![ExitCategory::NodeLost],
+        ..RetryRequest::default()
+    });
+    for (own, of_project, state) in [
+        (None, None, ApplicationState::Failed),
+        (twice.clone(), None, ApplicationState::RetryWait),
+        (None, twice.clone(), ApplicationState::RetryWait),
+        (not_for_this, None, ApplicationState::Failed),
+    ] {
+        assert_eq!(refused(own, of_project).state, state);
+    }
+    let mut application = refused(twice, None);
+    let exit = Exit::without_container(ExitCategory::LaunchRefused, "still");
+    apply(&mut application, &Happening::Refused(exit), now());
+    assert_eq!(application.state, ApplicationState::Failed);
+    assert_eq!(application.attempts.len(), 2);
+    assert_eq!(application.attempts[1].reason, "after LAUNCH_REFUSED");
 }
 
 #[test]

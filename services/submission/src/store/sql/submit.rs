@@ -404,6 +404,7 @@ impl Candidate {
             try_number,
             display_name,
             spec,
+            terms: _,
         } = &self.application.submission;
         let id = self.application.id.to_string();
         let predecessor = predecessor.map(|id| id.to_string());
