@@ -1,10 +1,12 @@
 //! What ends an attempt without the application's doing, and what follows.
 
 use moka_proto::submission::v1::{
-    Application, ApplicationState, Deadlines, ExitCategory, RetryPolicy,
+    Application, ApplicationState, Deadlines, Defaults, ExitCategory, Project, RetryPolicy,
+    UpdateProjectRequest, project_service_client::ProjectServiceClient,
 };
 use prost_types::Duration;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::{Database, Installation};
 
@@ -348,4 +350,51 @@ async fn another_replica_takes_a_cluster_over_with_everything_in_it() {
         .set_driver_status(&name, "Succeeded", ended)
         .await;
     installation.ends(&third, ApplicationState::Succeeded).await;
+}
+
+#[tokio::test]
+async fn a_deadline_of_its_project_ends_what_never_got_a_place() {
+    let mut installation = Installation::start(Database::Sqlite).await;
+    // The queues are known after this.
+    installation.submit("the first").await;
+    installation.adapter.kill().await;
+    let url = installation.submission.url();
+    let mut projects = ProjectServiceClient::connect(url).await.unwrap();
+    let project = Project {
+        name: "team-a".to_owned(),
+        defaults: Some(Defaults {
+            deadlines: Some(Deadlines {
+                queue: Some(seconds(1)),
+                ..Deadlines::default()
+            }),
+            ..Defaults::default()
+        }),
+        ..Project::default()
+    };
+    let request = UpdateProjectRequest {
+        project: Some(project),
+        update_mask: None,
+    };
+    projects.update_project(request).await.unwrap();
+    // The rules are in the process's memory a moment later.
+    let ids = Mutex::new(Vec::new());
+    installation
+        .eventually("one is given up", async || {
+            let count = ids.lock().await.len();
+            let id = installation.submit(&format!("key-{count}")).await;
+            ids.lock().await.push(id);
+            let ids = ids.lock().await.clone();
+            for id in ids {
+                let application = installation.get(&id).await;
+                if application.state() == ApplicationState::Failed {
+                    let attempt = &application.attempts[0];
+                    let exit = attempt.exit.clone().unwrap();
+                    assert_eq!(exit.category(), ExitCategory::Deadline);
+                    assert_eq!(attempt.cluster, "");
+                    return true;
+                }
+            }
+            false
+        })
+        .await;
 }
