@@ -4,6 +4,8 @@ import random
 import time
 
 import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
 
 from moka.submission.v1 import application_pb2
 from moka.submission.v1 import submission_service_pb2 as messages
@@ -22,6 +24,10 @@ _FINAL = {
 }
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
+#: A pause that the service asks for is taken up to this by a watch, which has no end to its patience.
+_LONGEST_ASKED_PAUSE_SECONDS = 300.0
+#: Where google.rpc.Status is in the trailer.
+_DETAILS = "grpc-status-details-bin"
 
 
 class Expired(Exception):
@@ -113,6 +119,7 @@ class Client:
         request = messages.WatchApplicationsRequest(**conditions)
         failures = 0
         while True:
+            asked_seconds = 0.0
             try:
                 for step in self.stub.WatchApplications(request):
                     failures = 0
@@ -126,7 +133,8 @@ class Client:
                     continue
                 if error.code() not in _MAY_PASS:
                     raise
-            _pause(failures)
+                asked_seconds = min(_asked_seconds(error), _LONGEST_ASKED_PAUSE_SECONDS)
+            time.sleep(_pause_seconds(failures, asked_seconds))
             failures += 1
 
     def wait(self, application_id):
@@ -147,13 +155,32 @@ class Client:
             try:
                 return method(request, timeout=self._deadline_seconds)
             except grpc.RpcError as error:
+                pause = _pause_seconds(failures, _asked_seconds(error))
                 waited = time.monotonic() - begun
-                if error.code() not in _MAY_PASS or waited > self._patience_seconds:
+                if error.code() not in _MAY_PASS or waited + pause > self._patience_seconds:
                     raise
-            _pause(failures)
+            time.sleep(pause)
             failures += 1
 
 
-def _pause(failures):
+def _pause_seconds(failures, asked_seconds):
+    """Doubles with each failure, give or take a quarter; never shorter than the service asks for."""
     pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(failures, 10), _LONGEST_PAUSE_SECONDS)
-    time.sleep(pause * random.uniform(0.75, 1.25))
+    return max(pause * random.uniform(0.75, 1.25), asked_seconds)
+
+
+def _asked_seconds(error):
+    """How long the service asks to wait (google.rpc.RetryInfo); 0 when it does not say."""
+    for key, value in error.trailing_metadata() or ():
+        if key != _DETAILS:
+            continue
+        try:
+            details = status_pb2.Status.FromString(value).details
+            for detail in details:
+                info = error_details_pb2.RetryInfo()
+                if detail.Unpack(info):
+                    return max(info.retry_delay.ToTimedelta().total_seconds(), 0.0)
+        except (DecodeError, OverflowError, ValueError):
+            # Whatever it is, it is no pause.
+            return 0.0
+    return 0.0

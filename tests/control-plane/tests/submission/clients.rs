@@ -95,7 +95,7 @@ async fn the_python_package_installs_and_its_example_submits_and_waits() {
 }
 
 /// A fresh environment with what `pip install ./clients/python` puts there.
-async fn python_with_the_package(folder: &Path) -> std::path::PathBuf {
+pub(crate) async fn python_with_the_package(folder: &Path) -> std::path::PathBuf {
     let environment = folder.join("environment");
     run(Command::new("python3")
         .args(["-m", "venv"])

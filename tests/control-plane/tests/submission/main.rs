@@ -5,6 +5,7 @@
 mod api_server;
 mod callers;
 mod cancel;
+mod client_connections;
 mod clients;
 mod crash;
 mod database_fail_over;
