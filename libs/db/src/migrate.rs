@@ -72,6 +72,7 @@ impl Database {
         let kind = self.kind;
         let patient = Self {
             transaction_timeout: LONGEST_MIGRATION,
+            retry_timeout: LONGEST_MIGRATION,
             ..self.clone()
         };
         patient

@@ -16,9 +16,10 @@ pub struct PoolOptions {
     /// Longest wait of one statement: PostgreSQL's `statement_timeout` and `lock_timeout`,
     /// SQLite's `busy_timeout`.
     pub statement_timeout: Duration,
-    /// Longest life of one try of a transaction, from its begin to the answer of its commit. After
-    /// this much time no other try begins.
+    /// Longest life of one try of a transaction, from its begin to the answer of its commit.
     pub transaction_timeout: Duration,
+    /// After this much time no other try of a transaction begins that others are in the way of.
+    pub retry_timeout: Duration,
     /// How often a transaction is run at most when others are in its way.
     pub max_attempts: u32,
     /// Where transactions are counted.
@@ -34,6 +35,7 @@ impl Default for PoolOptions {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             transaction_timeout: Duration::from_secs(30),
+            retry_timeout: Duration::from_secs(5),
             max_attempts: 10,
             metrics: DatabaseMetrics::default(),
             entropy: Arc::new(SystemEntropy),

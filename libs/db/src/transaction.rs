@@ -117,7 +117,7 @@ impl Database {
                 };
                 let contended = matches!(error.database_error(), Some(Error::Contended(_)));
                 let exhausted =
-                    attempt >= self.max_attempts || started.elapsed() >= self.transaction_timeout;
+                    attempt >= self.max_attempts || started.elapsed() >= self.retry_timeout;
                 if !contended || exhausted {
                     return Err(error);
                 }

@@ -65,6 +65,10 @@ pub const SERVICE: ServiceInfo = ServiceInfo {
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 /// How long somebody who asks why waits for one of those who may know.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(3);
+/// A call that waits for the database is answered that it does not answer, well before the call's
+/// own time is over.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(5);
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(20);
 /// How often a watch looks for what other replicas wrote.
 const WATCH_POLL: Duration = Duration::from_millis(500);
 
@@ -224,6 +228,8 @@ fn scheduler(url: &str) -> anyhow::Result<Arc<SchedulerClient>> {
 
 async fn open_store(context: &ProcessContext, url: &str) -> anyhow::Result<Arc<SqlStore>> {
     let options = PoolOptions {
+        statement_timeout: LONGEST_STATEMENT,
+        transaction_timeout: LONGEST_TRANSACTION,
         metrics: context.metrics(DatabaseMetrics::register),
         ..PoolOptions::default()
     };

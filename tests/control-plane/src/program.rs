@@ -118,6 +118,26 @@ impl Program {
         child.kill().await.unwrap();
     }
 
+    /// What its admin port answers: whether it succeeds, and the text.
+    pub async fn admin(&self, path: &str) -> (bool, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.admin_port);
+        let answer = reqwest::get(&url).await.unwrap();
+        (answer.status().is_success(), answer.text().await.unwrap())
+    }
+
+    /// Waits until it says that it is ready, or is not, and gives what it says.
+    pub async fn says_ready(&self, expected: bool) -> String {
+        let begun = Instant::now();
+        loop {
+            let (ready, text) = self.admin("/readyz").await;
+            if ready == expected {
+                return text;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{text}\n{}", self.log());
+            sleep(POLL).await;
+        }
+    }
+
     /// Whether the process that was started last is still there.
     pub fn runs(&mut self) -> bool {
         let child = self.child.as_mut();

@@ -378,12 +378,14 @@ fn patient_pool() -> PoolOptions {
     let PoolOptions {
         acquire_timeout,
         transaction_timeout,
+        retry_timeout,
         ..
     } = PoolOptions::default();
     PoolOptions {
         max_connections: 4,
         acquire_timeout: acquire_timeout * SPEED,
         transaction_timeout: transaction_timeout * SPEED,
+        retry_timeout: retry_timeout * SPEED,
         ..PoolOptions::default()
     }
 }

@@ -17,7 +17,6 @@ use crate::{
 const APPLICATIONS: usize = 120;
 /// How many are accepted before each crash.
 const CRASHES: [usize; 2] = [20, 60];
-const AWAY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_mins(3);
 
 async fn crashes_twice(others: usize) {
@@ -42,8 +41,10 @@ async fn crashes_twice(others: usize) {
                 sleep(Duration::from_millis(5)).await;
             }
             postgres.crash().unwrap();
-            sleep(AWAY).await;
+            let missing = programs[0].says_ready(false).await;
+            assert!(missing.contains("store"), "{missing}");
             postgres.start_again().await.unwrap();
+            programs[0].says_ready(true).await;
         }
     };
     let submits = callers::submit(&programs, APPLICATIONS, &count);

@@ -130,7 +130,8 @@ impl Installation {
         Program::new("submission", &folder, &environment).await
     }
 
-    async fn client(&self) -> SubmissionServiceClient<Channel> {
+    /// A client that sets no deadline and repeats nothing.
+    pub(crate) async fn client(&self) -> SubmissionServiceClient<Channel> {
         SubmissionServiceClient::connect(self.submission.url())
             .await
             .unwrap()

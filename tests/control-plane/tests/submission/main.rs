@@ -8,6 +8,7 @@ mod cancel;
 mod client_connections;
 mod clients;
 mod crash;
+mod database_exhausted;
 mod database_fail_over;
 mod database_restart;
 mod documents;

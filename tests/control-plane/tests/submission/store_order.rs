@@ -91,14 +91,14 @@ async fn waits_for_a_lock(postgres: &TemporaryPostgres) {
 }
 
 /// One connection, statement by statement.
-struct Session {
+pub(crate) struct Session {
     _psql: Child,
     statements: ChildStdin,
     answers: tokio::io::Lines<BufReader<ChildStdout>>,
 }
 
 impl Session {
-    fn open(postgres: &TemporaryPostgres) -> Self {
+    pub(crate) fn open(postgres: &TemporaryPostgres) -> Self {
         let mut psql = postgres.psql_command("postgres");
         psql.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut psql = psql.kill_on_drop(true).spawn().unwrap();
@@ -109,13 +109,13 @@ impl Session {
         }
     }
 
-    async fn say(&mut self, statement: &str) {
+    pub(crate) async fn say(&mut self, statement: &str) {
         let line = format!("{statement}\n");
         self.statements.write_all(line.as_bytes()).await.unwrap();
         self.statements.flush().await.unwrap();
     }
 
-    async fn hear(&mut self, statement: &str, expected: &str) {
+    pub(crate) async fn hear(&mut self, statement: &str, expected: &str) {
         self.say(statement).await;
         let answer = self.answers.next_line().await.unwrap().unwrap();
         assert_eq!(answer, expected);

@@ -9,7 +9,7 @@ use moka_core::clock::Clock;
 use moka_db::Database;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -28,6 +28,9 @@ const GROUP_WRITES: usize = 512;
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 /// How long a worker waits for its place; a caller does not wait at all.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Who has waited this long while the database did not answer is told so, and not kept for another
+/// try.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(5);
 
 /// One call's writes, and where their outcomes go.
 struct Call {
@@ -35,6 +38,7 @@ struct Call {
     bytes: usize,
     answer: oneshot::Sender<Vec<Result<Outcome>>>,
     place: OwnedSemaphorePermit,
+    entered_at: Instant,
 }
 
 /// Where calls wait. Clones share it.
@@ -130,6 +134,7 @@ fn call(
         bytes,
         answer,
         place,
+        entered_at: Instant::now(),
     };
     (call, receiver)
 }
@@ -147,6 +152,7 @@ impl Writer {
     /// Writes until all queues are gone.
     pub(super) async fn run(mut self) {
         let mut group = Vec::new();
+        let mut answers = true;
         while let Some(call) = self.calls.recv().await {
             let mut writes = call.writes.len();
             let mut bytes = call.bytes;
@@ -161,27 +167,37 @@ impl Writer {
             }
             // Whoever has given up need not be waited for.
             group.retain(|call| !call.answer.is_closed());
-            self.write(&mut group).await;
+            if !answers {
+                dismiss(&mut group);
+            }
+            if !group.is_empty() {
+                answers = self.write(&mut group).await;
+            }
         }
     }
 
-    async fn write(&self, group: &mut Vec<Call>) {
+    /// Says whether the database answers.
+    async fn write(&self, group: &mut Vec<Call>) -> bool {
         let mut writes = Vec::new();
-        let mut answers = Vec::with_capacity(group.len());
+        let mut waiting = Vec::with_capacity(group.len());
         for call in group.drain(..) {
-            answers.push((call.writes.len(), call.answer, call.place));
+            waiting.push((call.writes.len(), call.answer, call.place));
             writes.extend(call.writes);
         }
-        if writes.is_empty() {
-            return;
-        }
-        let mut outcomes = self.outcomes(writes).await.into_iter();
-        for (count, answer, place) in answers {
+        let outcomes = self.outcomes(writes).await;
+        let is_outage = |outcome: &Result<Outcome>| {
+            let error = outcome.as_ref().err();
+            error.is_some_and(Error::is_outage)
+        };
+        let answers = !outcomes.iter().any(is_outage);
+        let mut outcomes = outcomes.into_iter();
+        for (count, answer, place) in waiting {
             let outcomes = outcomes.by_ref().take(count).collect();
             drop(place);
             // Whoever does not wait any more can ask again: every write may be repeated.
             let _ = answer.send(outcomes);
         }
+        answers
     }
 
     async fn outcomes(&self, writes: Vec<Write>) -> Vec<Result<Outcome>> {
@@ -216,5 +232,17 @@ impl Writer {
             self.written.send_modify(|known| *known = last.max(*known));
         }
         Ok(written.outcomes)
+    }
+}
+
+/// Answers those that have waited through an outage.
+fn dismiss(group: &mut Vec<Call>) {
+    let has_waited = |call: &mut Call| call.entered_at.elapsed() >= LONGEST_OUTAGE;
+    for call in group.extract_if(.., has_waited) {
+        let outage = moka_db::Error::Unavailable(sqlx::Error::PoolTimedOut);
+        let outage = Arc::new(Error::Database(outage));
+        let failed = |_: &Write| Err(Error::Group(Arc::clone(&outage)));
+        let outcomes = call.writes.iter().map(failed).collect();
+        let _ = call.answer.send(outcomes);
     }
 }
