@@ -34,7 +34,7 @@ use moka_proto::submission::v1::{
     ValidateApplicationRequest, ValidateApplicationResponse, WatchApplicationsRequest,
     WatchApplicationsResponse, submission_service_server::SubmissionService,
 };
-use moka_rpc::{status_of, until_stopped};
+use moka_rpc::{Violations, status_of, until_stopped};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -50,6 +50,8 @@ use crate::{
         fleet::{self, FleetStore},
     },
 };
+
+const REASON_BYTES: usize = 256;
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -251,6 +253,14 @@ fn parse_id(text: &str) -> Result<ApplicationId, PublicError> {
             PublicError::new(ErrorReason::InvalidField, message.clone())
                 .with_field("application_id", message)
         })
+}
+
+/// Why somebody asks for something, for the record.
+fn check_reason(violations: &mut Violations, reason: &str) {
+    violations.max_length("reason", reason, REASON_BYTES);
+    if reason.chars().any(char::is_control) {
+        violations.add("reason", "must not have control characters");
+    }
 }
 
 fn not_found(id: ApplicationId) -> PublicError {

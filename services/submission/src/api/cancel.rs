@@ -3,10 +3,8 @@
 use moka_proto::submission::v1::{CancelApplicationRequest, CancelApplicationResponse};
 use moka_rpc::Violations;
 
-use super::{Api, Error, convert, not_found, parse_id};
+use super::{Api, Error, check_reason, convert, not_found, parse_id};
 use crate::domain::lifecycle::Happening;
-
-const REASON_BYTES: usize = 256;
 
 pub(super) async fn cancel(
     api: &Api,
@@ -14,10 +12,7 @@ pub(super) async fn cancel(
 ) -> Result<CancelApplicationResponse, Error> {
     let id = parse_id(&request.application_id)?;
     let mut violations = Violations::new();
-    violations.max_length("reason", &request.reason, REASON_BYTES);
-    if request.reason.chars().any(char::is_control) {
-        violations.add("reason", "must not have control characters");
-    }
+    check_reason(&mut violations, &request.reason);
     violations.into_result()?;
     let reason = request.reason.clone();
     let force = request.force;

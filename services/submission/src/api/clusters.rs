@@ -17,6 +17,7 @@ use super::{
     change::{
         ACTOR, apply_mask, check_mask, check_revision, expect_revision, paths, until_written,
     },
+    check_reason,
     convert::{rules as convert, spec::seconds},
 };
 use crate::{
@@ -27,7 +28,6 @@ use crate::{
     store::fleet::{self, FleetStore},
 };
 
-const REASON_BYTES: usize = 256;
 /// What an update may name.
 const FIELDS: [&str; 9] = [
     "description",
@@ -197,7 +197,7 @@ impl FleetApi {
     async fn drain(&self, request: &DrainClusterRequest) -> Result<DrainClusterResponse, Error> {
         let mut violations = Violations::new();
         violations.dns_label("name", &request.name);
-        violations.max_length("reason", &request.reason, REASON_BYTES);
+        check_reason(&mut violations, &request.reason);
         violations.into_result()?;
         let state = ClusterState::Draining;
         let cluster = self

@@ -219,8 +219,10 @@ async fn an_empty_cluster_is_drained_at_once_and_can_be_resumed_or_removed() {
         let request = DrainClusterRequest { name, reason };
         told(client(&harness).drain_cluster(request).await)
     };
-    let error = drain("r".repeat(257)).await.unwrap_err();
-    assert_eq!(fields(&error), ["reason"]);
+    for reason in ["r".repeat(257), "a\u{7}b".to_owned()] {
+        let error = drain(reason).await.unwrap_err();
+        assert_eq!(fields(&error), ["reason"]);
+    }
     let drained = drain("r".repeat(256)).await.unwrap().cluster.unwrap();
     assert_eq!(drained.state(), ClusterState::Drained);
     let name = "east".to_owned();
