@@ -6,6 +6,7 @@ mod explanations;
 mod fakes;
 mod fleet;
 mod harness;
+mod lists;
 mod projects;
 mod requests;
 mod retries;
