@@ -13,7 +13,7 @@ async fn three_of_two_owners(harness: &Harness) -> Vec<String> {
     let mut ids = Vec::new();
     for (key, owner) in [("a", "ann"), ("b", "bob"), ("c", "ann")] {
         let mut request = request(key);
-        spec(&mut request).owner = owner.to_owned();
+        owner.clone_into(&mut spec(&mut request).owner);
         spec(&mut request)
             .tags
             .insert("key".to_owned(), key.to_owned());
