@@ -1,25 +1,148 @@
 //! Several processes over one database.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use moka_client::{Client, Options, Patience, v1::ApplicationState};
+use futures::{TryStreamExt as _, future::try_join_all};
+use moka_client::{
+    Client, Watch, WatchItem,
+    v1::{
+        ApplicationState, ListApplicationEventsRequest, ListApplicationsRequest,
+        WatchApplicationsRequest,
+    },
+};
 use moka_tests_control_plane::Program;
+use tokio::time::{sleep, timeout};
 
-use crate::{Database, Installation};
+use crate::{Database, Installation, callers::client, installation::request};
 
+const APPLICATIONS: usize = 300;
+/// How many are submitted at a time.
+const CONCURRENT: usize = 10;
 const PATIENCE: Duration = Duration::from_mins(2);
 
-fn client(program: &Program) -> Client {
-    let patience = Patience {
-        total: PATIENCE,
-        longest_pause: Duration::from_secs(1),
-        ..Patience::default()
+/// A watch that has told of everything that was there.
+async fn begin_to_follow(client: &Client) -> Watch {
+    let mut watch = client.watch(WatchApplicationsRequest::default());
+    while watch.next().await.unwrap().item != WatchItem::SnapshotEnd {}
+    watch
+}
+
+/// Tells the state of each application after each change, by the change's number.
+async fn follow(mut watch: Watch) -> BTreeMap<i64, (String, ApplicationState)> {
+    let mut seen = BTreeMap::new();
+    let mut submitted = BTreeSet::new();
+    let mut last = 0;
+    while submitted.len() < APPLICATIONS {
+        let event = match watch.next().await.unwrap().item {
+            WatchItem::Change(change) => change.event.unwrap(),
+            WatchItem::SnapshotBegin => panic!("the cursor was lost"),
+            _ => continue,
+        };
+        assert!(event.sequence > last, "{event:?} came after {last}");
+        last = event.sequence;
+        if event.state() == ApplicationState::Submitted {
+            submitted.insert(event.application_id.clone());
+        }
+        let state = event.state();
+        seen.insert(event.sequence, (event.application_id, state));
+    }
+    seen
+}
+
+/// Everything that was ever written, as the database has it.
+async fn written(client: &Client) -> BTreeMap<i64, (String, ApplicationState)> {
+    let list = ListApplicationsRequest {
+        page_size: 1000,
+        ..ListApplicationsRequest::default()
     };
-    let options = Options {
-        patience,
-        ..Options::default()
+    let applications: Vec<_> = client.list(list).try_collect().await.unwrap();
+    let mut all = BTreeMap::new();
+    for application in applications {
+        let request = ListApplicationEventsRequest {
+            application_id: application.application_id,
+            ..ListApplicationEventsRequest::default()
+        };
+        let page = client.stub().list_application_events(request).await;
+        for event in page.unwrap().into_inner().events {
+            let state = event.state();
+            all.insert(event.sequence, (event.application_id, state));
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_share_the_work_and_any_may_die() {
+    let mut installation = Installation::start(Database::Postgres).await;
+    let witness = installation.objects.witness().await;
+    let mut second = installation.replica("second", &[]).await;
+    let mut third = installation.replica("third", &[]).await;
+    second.start().await;
+    third.start().await;
+    let clients = [
+        client(&installation.submission),
+        client(&second),
+        client(&third),
+    ];
+    let mut following = Box::pin(follow(begin_to_follow(&clients[0]).await));
+    let stream = async {
+        let mut ids = Vec::new();
+        for batch in 0..APPLICATIONS / CONCURRENT {
+            let submits = (0..CONCURRENT).map(|n| {
+                let number = batch * CONCURRENT + n;
+                let client = &clients[number % clients.len()];
+                client.submit(request("root.search", &format!("key-{number}"), 1))
+            });
+            let submits = try_join_all(submits);
+            // Each in its turn, while submits and launches are under way.
+            let answers = match batch {
+                7 => tokio::join!(submits, again(&mut second)).0,
+                14 => tokio::join!(submits, again(&mut third)).0,
+                21 => tokio::join!(submits, again(&mut installation.submission)).0,
+                _ => submits.await,
+            };
+            for answer in answers.unwrap() {
+                ids.push(answer.application.unwrap().application_id);
+            }
+        }
+        ids
     };
-    Client::connect(&program.url(), options).unwrap()
+    let (ids, seen) = timeout(PATIENCE, async { tokio::join!(stream, &mut following) })
+        .await
+        .unwrap();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), APPLICATIONS);
+    for id in &ids {
+        let application = clients[1].get(id).await.unwrap().unwrap();
+        assert_eq!(application.attempts.len(), 1, "{application:?}");
+        let uid = application.attempts[0].uid.clone();
+        assert_eq!(witness.uids(&format!("{id}-1")), [uid]);
+    }
+    let written = written(&clients[2]).await;
+    let differing = written
+        .iter()
+        .find(|&(sequence, change)| seen.get(sequence) != Some(change));
+    assert_eq!(differing, None, "the watch did not tell it");
+    assert_eq!(seen.len(), written.len());
+    for program in [&installation.submission, &second, &third] {
+        let launched = |line: &&str| line.contains("SUBMITTED") && line.contains("LAUNCHING");
+        let count = program.log().lines().filter(launched).count();
+        assert!(
+            count > 0,
+            "one replica launched nothing:\n{}",
+            program.log()
+        );
+    }
+}
+
+/// Killed without a goodbye, and started again after a moment.
+async fn again(program: &mut Program) {
+    sleep(Duration::from_millis(20)).await;
+    program.kill().await;
+    sleep(Duration::from_millis(300)).await;
+    program.start().await;
 }
 
 #[tokio::test]
