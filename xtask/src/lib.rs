@@ -18,6 +18,7 @@ pub mod mesh;
 pub mod metrics_server;
 pub mod postgres;
 pub mod s3_server;
+pub mod small_disk;
 pub mod soak;
 mod throwaway;
 pub mod tidy;

@@ -155,6 +155,22 @@ impl TemporaryPostgres {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// Makes a database whose tables are below a folder, and gives its address.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn database_on(&self, folder: &Path, name: &str) -> Result<String> {
+        let place = folder.join(name);
+        fs::create_dir(&place)?;
+        programs::give(&place).await?;
+        let tablespace = format!("CREATE TABLESPACE {name} LOCATION '{}'", place.display());
+        self.psql("postgres", &tablespace).await?;
+        let database = format!("CREATE DATABASE {name} TABLESPACE {name}");
+        self.psql("postgres", &database).await?;
+        let port = self.port;
+        Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+    }
+
     /// psql, connected to a database, for whoever speaks to it statement by statement.
     pub fn psql_command(&self, database: &str) -> Command {
         let mut psql = Command::new(self.program("psql"));

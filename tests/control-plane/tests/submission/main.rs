@@ -10,6 +10,7 @@ mod clients;
 mod crash;
 mod database_exhausted;
 mod database_fail_over;
+mod database_full;
 mod database_restart;
 mod documents;
 mod ends;
