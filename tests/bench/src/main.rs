@@ -37,6 +37,8 @@ enum Area {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // Whoever installed one before has chosen.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let figures = match Arguments::parse().area {
         Area::History => history::measure().await?,
         Area::Submission => submission::measure().await?,

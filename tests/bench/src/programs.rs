@@ -10,7 +10,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use moka_xtask::{mesh::images::target_folder, workspace};
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
@@ -28,24 +27,13 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds the programs of some services as this program was built.
+    /// The programs that were built with this one: `cargo xtask bench` does.
     ///
     /// # Errors
-    /// When they do not build.
-    pub(crate) async fn build(services: &[&str]) -> Result<Self> {
+    /// When this program's folder is not known.
+    pub(crate) fn beside_this_one() -> Result<Self> {
         let own = std::env::current_exe()?;
         let folder = own.parent().context("a program is in a folder")?;
-        let profile = folder.file_name().unwrap_or_default();
-        let packages = services.iter().map(|service| format!("moka-{service}"));
-        let status = Command::new("cargo")
-            .current_dir(workspace::root())
-            .env("CARGO_TARGET_DIR", target_folder())
-            .args(["build", "--locked", "--quiet", "--profile"])
-            .arg(profile)
-            .args(packages.flat_map(|package| ["--package".to_owned(), package]))
-            .status()
-            .await?;
-        ensure!(status.success(), "{services:?} do not build");
         Ok(Self {
             folder: folder.to_owned(),
             logs: tempfile::tempdir()?,
@@ -74,7 +62,8 @@ impl Programs {
             .stdout(file.try_clone()?)
             .stderr(file)
             .kill_on_drop(true)
-            .spawn()?;
+            .spawn()
+            .with_context(|| format!("moka-{name} does not start"))?;
         let program = Program {
             port,
             admin_port,

@@ -37,7 +37,7 @@ pub(crate) struct Installation {
 impl Installation {
     pub(crate) async fn start(postgres: &TemporaryPostgres) -> Result<Self> {
         let (scheduler_url, scheduler) = start_scheduler()?;
-        let programs = Programs::build(&["submission"]).await?;
+        let programs = Programs::beside_this_one()?;
         let environment = [
             ("MOKA_ROLES", "api".to_owned()),
             ("MOKA_DATABASE_URL", postgres.url()),

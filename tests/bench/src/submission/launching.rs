@@ -44,7 +44,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let control_plane = ControlPlane::start().await?;
     let postgres = TemporaryPostgres::start_durable().await?;
     let yunikorn = RecordedYuniKorn::start().await;
-    let programs = Programs::build(&["submission", "scheduler-adapter"]).await?;
+    let programs = Programs::beside_this_one()?;
     let adapter = programs
         .start(
             "scheduler-adapter",

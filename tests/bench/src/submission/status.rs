@@ -40,7 +40,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let control_plane = ControlPlane::start().await?;
     let kubeconfig = control_plane.kubeconfig_path();
 
-    let programs = Programs::build(&["submission"]).await?;
+    let programs = Programs::beside_this_one()?;
     let environment = [
         ("MOKA_DATABASE_URL", postgres.url()),
         ("MOKA_CLUSTERS", format!("bench={}", kubeconfig.display())),
