@@ -83,11 +83,11 @@ fn applications(document: &str) -> String {
          WHEN number % 20 = 7 THEN 'FAILED' WHEN number % 50 = 3 THEN 'CANCELLED' \
          ELSE 'SUCCEEDED' END, \
          {time}, {time} + 600000000, CASE WHEN number < {live} THEN {time} + 600000000 END, \
-         number + 1, 9000000000000000, 'report.py', 'owner-' || (number * 7) % 200, \
+         number + 1, 9000000000000000, 'report.py', 'owner-' || (number / 50 * 7) % 200, \
          'workflow-' || (number * 13) % 5000, '2026-11-21', 'root.bench', \
          'cluster-' || number % 10, (ARRAY['', 'TIER_1', 'TIER_2', 'TIER_3'])[1 + number % 4], \
          '{{\"cost\":\"' || number % 1000 || '\"}}' \
-         FROM generate_series(0, {ROWS} - 1) AS number",
+         FROM generate_series(0::bigint, {ROWS} - 1) AS number",
         id = id_of("number"),
     )
 }
@@ -107,7 +107,7 @@ fn attempts() -> String {
          'uid-' || number, {time}, {time} + 30000000, {time} + 600000000, \
          CASE WHEN number < {live} THEN 'SUCCESS' END, 0, '', '', \
          CASE WHEN number < {live} THEN 'DONE' ELSE 'LIVE' END \
-         FROM generate_series(0, {ROWS} - 1) AS number WHERE number % 5 > 0 OR number < {live}",
+         FROM generate_series(0::bigint, {ROWS} - 1) AS number WHERE number % 5 > 0 OR number < {live}",
         id = id_of("number"),
     )
 }
@@ -121,7 +121,7 @@ fn events() -> String {
          SELECT number * 5 + step, {id}, 'team-' || (number * number) % 50, \
          (ARRAY['QUEUED','LAUNCHING','SUBMITTED','RUNNING','SUCCEEDED'])[step], NULL, 1, \
          {time} + step * 1000000, 'changed' \
-         FROM generate_series({first}, {ROWS} - 1) AS number, generate_series(1, 5) AS step; \
+         FROM generate_series({first}::bigint, {ROWS} - 1) AS number, generate_series(1, 5) AS step; \
          UPDATE event_sequence SET last_sequence = {ROWS} * 5 + 5",
         id = id_of("number"),
     )
