@@ -1,10 +1,10 @@
-//! Callers that ask again as soon as they have an answer.
+//! Callers that ask again as soon as they have an answer, and callers that ask at a steady rate.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use futures::future::try_join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// What callers got between warming up and the end.
 #[derive(Debug, Default)]
@@ -71,6 +71,48 @@ where
     };
     for latencies in try_join_all(tasks).await? {
         load.latencies.extend(latencies?);
+    }
+    load.latencies.sort_unstable();
+    Ok(load)
+}
+
+/// Calls at a steady rate, whatever becomes of earlier calls. Each call gets its number. Latencies
+/// count from when a call was due, so that a call that waits for its turn is not told to be quick.
+///
+/// # Errors
+/// The first error of a call.
+pub(crate) async fn at_rate<F>(
+    per_second: u32,
+    warm_up: Duration,
+    duration: Duration,
+    call: impl Fn(u64) -> F,
+) -> Result<Load>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let begin = Instant::now();
+    let mut calls = Vec::new();
+    for number in 0_u32.. {
+        let due = begin + Duration::from_secs_f64(f64::from(number) / f64::from(per_second));
+        if due >= begin + warm_up + duration {
+            break;
+        }
+        sleep_until(due).await;
+        let called = call(number.into());
+        calls.push(tokio::task::spawn(async move {
+            called.await?;
+            anyhow::Ok((due, due.elapsed()))
+        }));
+    }
+    let mut load = Load {
+        seconds: duration.as_secs_f64(),
+        ..Load::default()
+    };
+    for answered in try_join_all(calls).await? {
+        let (due, latency) = answered?;
+        if due >= begin + warm_up {
+            load.latencies.push(latency);
+        }
     }
     load.latencies.sort_unstable();
     Ok(load)
