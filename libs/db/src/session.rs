@@ -17,28 +17,36 @@ use crate::{Database, DatabaseKind, Error, database::connect_error};
 /// A commit or rollback gets this long even when the work used up the time.
 const SHORTEST_END: Duration = Duration::from_secs(1);
 
-/// An open transaction.
+/// An open transaction, or a single statement that needs none.
 ///
 /// A connection goes back into the pool only when it is certain that nothing is open on it:
 /// whoever got it next would fail, or would write into another's transaction.
 pub(crate) struct Session {
     /// There until it ends.
     connection: Option<PoolConnection<Any>>,
+    has_transaction: bool,
     /// A database in memory goes with its connection.
     is_replaceable: bool,
     statement_timeout: Duration,
 }
 
 impl Session {
-    /// Takes a connection and begins a transaction on it.
-    pub(crate) async fn begin(database: &Database, statement: String) -> Result<Self, Error> {
+    /// Takes a connection and begins a transaction on it, if a statement is given that does.
+    pub(crate) async fn begin(
+        database: &Database,
+        statement: Option<String>,
+    ) -> Result<Self, Error> {
         // The pool's own limit does not cover all that it awaits.
         let acquired = timeout(database.acquire_timeout * 2, database.pool.acquire()).await;
         let acquired = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         let mut session = Self {
             connection: Some(acquired.map_err(connect_error)?),
+            has_transaction: statement.is_some(),
             is_replaceable: !database.is_in_memory,
             statement_timeout: database.statement_timeout,
+        };
+        let Some(statement) = statement else {
+            return Ok(session);
         };
         let begin = execute(session.connection_mut(), statement);
         let begun = timeout(database.statement_timeout + SHORTEST_END, begin).await;
@@ -70,6 +78,10 @@ impl Session {
 
     /// A commit that the database refused did not happen; one whose answer is lost may have.
     pub(crate) async fn commit(mut self, deadline: Instant) -> Result<(), Error> {
+        if !self.has_transaction {
+            self.connection = None;
+            return Ok(());
+        }
         let deadline = deadline.max(Instant::now() + SHORTEST_END);
         let commit = execute(self.connection_mut(), "COMMIT".to_owned());
         let error = match timeout_at(deadline, commit).await {

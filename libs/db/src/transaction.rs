@@ -99,6 +99,20 @@ impl Database {
         self.run(Mode::Read, name, work).await
     }
 
+    /// Runs `work`, a single statement that reads, without a transaction: one round trip.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn query<T, E, W, F>(&self, name: &'static str, work: W) -> Result<T, E>
+    where
+        T: Send,
+        E: TransactionError,
+        W: Fn(Tx) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        self.run(Mode::Query, name, work).await
+    }
+
     async fn run<T, E, W, F>(&self, mode: Mode, name: &'static str, work: W) -> Result<T, E>
     where
         T: Send,
@@ -167,11 +181,12 @@ impl Database {
     }
 
     async fn begin(&self, mode: Mode) -> Result<Session, Error> {
+        let begin = mode.statement(self.kind);
         let statement = match (self.kind, mode) {
             (DatabaseKind::Postgres, Mode::Lock(lock)) => {
-                format!("{}; {lock}", mode.statement(self.kind))
+                begin.map(|begin| format!("{begin}; {lock}"))
             }
-            _ => mode.statement(self.kind).to_owned(),
+            _ => begin.map(ToOwned::to_owned),
         };
         Session::begin(self, statement).await
     }
@@ -179,14 +194,17 @@ impl Database {
 
 #[derive(Debug, Clone, Copy)]
 enum Mode {
+    Query,
     Read,
     Write(Isolation),
     Lock(&'static str),
 }
 
 impl Mode {
-    fn statement(self, kind: DatabaseKind) -> &'static str {
-        match (kind, self) {
+    /// What begins it.
+    fn statement(self, kind: DatabaseKind) -> Option<&'static str> {
+        Some(match (kind, self) {
+            (_, Self::Query) => return None,
             (DatabaseKind::Sqlite, Self::Read) => "BEGIN DEFERRED",
             // A deferred one that turns to writing fails at once when another wrote in between.
             (DatabaseKind::Sqlite, Self::Write(_) | Self::Lock(_)) => "BEGIN IMMEDIATE",
@@ -202,7 +220,7 @@ impl Mode {
             (DatabaseKind::Postgres, Self::Write(Isolation::Serializable)) => {
                 "BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE"
             }
-        }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Exit {
     /// One sentence: the exception's line when the driver printed one, what Kubernetes or YuniKorn said otherwise.
     #[prost(string, tag = "3")]
     pub message: ::prost::alloc::string::String,
-    /// The last lines of the driver's log, at most 4 KiB, empty when they could not be read.
+    /// The last lines of the driver's log, at most 4 KiB; empty after a success, and when they could not be read.
     #[prost(string, tag = "4")]
     pub log_tail: ::prost::alloc::string::String,
 }

@@ -4,6 +4,7 @@ mod endings;
 mod filters;
 mod fleet;
 mod groups;
+mod plans;
 
 use std::{sync::Arc, time::Duration};
 
@@ -76,6 +77,7 @@ pub async fn run(url: &str) -> Result<()> {
     suite
         .a_retry_waits_until_the_name_before_it_is_taken()
         .await?;
+    suite.lists_are_read_along_indexes().await?;
     suite
         .fleet()
         .await

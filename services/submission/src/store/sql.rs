@@ -13,7 +13,7 @@ mod fleet;
 mod group;
 mod launches;
 mod leases;
-mod list;
+pub(super) mod list;
 mod live;
 mod months;
 mod prune;

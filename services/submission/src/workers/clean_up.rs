@@ -16,6 +16,9 @@ const BATCH: u32 = 100;
 const CONCURRENCY: usize = 8;
 /// How often to look for retentions that have ended.
 const POLL: Duration = Duration::from_secs(2);
+/// What ends at the same time is cleaned up together: this lane is the least urgent one, and a look
+/// at what is due after every commit would cost as much as the commits.
+const GATHER: Duration = Duration::from_millis(200);
 /// While something is still stopping.
 const STOPPING_PAUSE: Duration = Duration::from_secs(1);
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -42,7 +45,7 @@ pub(super) async fn clean_up_lane(mut lanes: ClusterWorkers) {
         tokio::select! {
             () = workers.stop.cancelled() => return,
             () = tokio::time::sleep_until(began + POLL) => {}
-            _ = written.changed() => {}
+            _ = written.changed() => tokio::time::sleep(GATHER).await,
         }
     }
 }

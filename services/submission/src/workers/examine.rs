@@ -86,10 +86,10 @@ impl ClusterWorkers {
     async fn evidence(&self, target: &Target, observation: &Observation) -> Evidence {
         let container = observation.driver.as_ref().map(|driver| &driver.container);
         match container {
-            Some(Container::Terminated { exit_code: 0, .. }) => Evidence {
-                log: self.log(target).await,
-                ..Evidence::default()
-            },
+            // A success needs no explanation.
+            Some(Container::Terminated { exit_code: 0, .. } | Container::Running { .. }) => {
+                Evidence::default()
+            }
             Some(Container::Terminated { .. }) => Evidence {
                 log: self.log(target).await,
                 rejection: None,
@@ -102,7 +102,6 @@ impl ClusterWorkers {
                         Vec::new()
                     }),
             },
-            Some(Container::Running { .. }) => Evidence::default(),
             _ => Evidence {
                 rejection: self.rejection(target.name).await,
                 ..Evidence::default()

@@ -37,6 +37,9 @@ const ACTOR: &str = "launch";
 const POLL: Duration = Duration::from_millis(500);
 /// What comes at the same time is leased together.
 const GATHER: Duration = Duration::from_millis(10);
+/// How long a full lane gathers room before it leases again: leasing costs the database about the
+/// same for few rows as for many, and what is under way lasts longer than this.
+const REFILL: Duration = Duration::from_millis(50);
 /// Launches under way for each create that may be.
 const DEPTH: usize = 8;
 /// Largest batch that is leased at once.
@@ -102,7 +105,7 @@ async fn free(workers: &Workers, launches: &Arc<Semaphore>) -> Option<OwnedSemap
     let mut permits = first.expect("the semaphore of the lane is never closed");
     let depth = workers.pace.launch_concurrency * DEPTH;
     if launches.available_permits() < depth / 4 {
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(REFILL).await;
     }
     let rest = launches.available_permits();
     let rest = u32::try_from(rest)

@@ -1,9 +1,10 @@
 //! The status lane of a cluster: from what the watches see to what is written down.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use moka_core::AttemptName;
+use tokio::sync::Semaphore;
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
@@ -26,8 +27,10 @@ use crate::{
 };
 
 const ACTOR: &str = "status";
-/// Looks at a time.
-const CONCURRENCY: usize = 32;
+/// Looks at a time. Most only write down what was seen, and share commits.
+const CONCURRENCY: usize = 256;
+/// Looks at a time that read from the API server: they must not keep the others waiting.
+const READS: usize = 24;
 /// Live attempts that are read at a time.
 const PAGE_LIMIT: u32 = 2000;
 
@@ -114,11 +117,15 @@ pub(super) async fn status_lane(lanes: ClusterWorkers, inbox: Receiver) {
         named: lanes.to_examine.clone(),
         inbox,
     };
-    let look = |lanes, name| async move { look(&lanes, name).await };
+    let reads = Arc::new(Semaphore::new(READS));
+    let look = |lanes, name| {
+        let reads = Arc::clone(&reads);
+        async move { look(&lanes, &reads, name).await }
+    };
     lane.run(lanes, look).await;
 }
 
-async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {
+async fn look(lanes: &ClusterWorkers, reads: &Semaphore, name: AttemptName) -> Result<Next, Error> {
     let known = lanes.memory.lock().take(name);
     let changed = known.as_ref().and_then(|known| known.changed);
     let next = match known {
@@ -126,8 +133,8 @@ async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> 
             record: Record::Live(noted),
             observation,
             ..
-        }) => from_memory(lanes, name, &noted, &observation).await?,
-        _ => from_database(lanes, name).await?,
+        }) => from_memory(lanes, reads, name, &noted, &observation).await?,
+        _ => from_cluster(lanes, reads, name).await?,
     };
     if let Some(changed) = changed {
         lanes
@@ -144,6 +151,7 @@ async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> 
 /// from the API server first.
 async fn from_memory(
     lanes: &ClusterWorkers,
+    reads: &Semaphore,
     name: AttemptName,
     noted: &Noted,
     observation: &Observation,
@@ -156,7 +164,7 @@ async fn from_memory(
         workers.clock.now(),
     );
     if finding.verdict != Verdict::Wait {
-        return from_database(lanes, name).await;
+        return from_cluster(lanes, reads, name).await;
     }
     for happening in &finding.news {
         let recorded = workers
@@ -170,7 +178,14 @@ async fn from_memory(
     Ok(Next::OnChange)
 }
 
-async fn from_database(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {
+/// What the database says now, and then the API server.
+async fn from_cluster(
+    lanes: &ClusterWorkers,
+    reads: &Semaphore,
+    name: AttemptName,
+) -> Result<Next, Error> {
+    let turn = reads.acquire().await;
+    let _turn = turn.expect("the semaphore of the lane is never closed");
     let found = lanes.workers.store.get(name.application_id).await?;
     let ours = found.filter(|application| {
         let attempt = application.attempt_numbered(name.number);

@@ -19,8 +19,11 @@ const LISTS_PER_SECOND: u32 = 25;
 /// Spreads calls over all rows.
 const STRIDE: u64 = 999_983;
 
-/// First pages as people ask for them: a figure's name, and the filter for the call of a number.
-const FIRST_PAGES: [(&str, fn(u64) -> String); 7] = [
+/// Makes the filter of a call from its number.
+type FilterOf = fn(u64) -> String;
+
+/// First pages as people ask for them: the figures' names, and their filters.
+const FIRST_PAGES: [(&str, FilterOf); 7] = [
     ("list_all_p99_ms", |_| String::new()),
     ("list_workflow_p99_ms", |number| {
         format!("workflow = \"workflow-{}\"", number * 13 % 5000)
@@ -75,7 +78,7 @@ async fn get(installation: &Installation) -> Result<load::Load> {
     .await
 }
 
-async fn list(installation: &Installation, filter: fn(u64) -> String) -> Result<load::Load> {
+async fn list(installation: &Installation, filter: FilterOf) -> Result<load::Load> {
     let client = installation.client()?;
     load::at_rate(LISTS_PER_SECOND, WARM_UP, DURATION, |number| {
         let mut client = client.clone();

@@ -1,6 +1,7 @@
 //! How soon a change in a cluster is seen by those who watch applications, and how much memory ten
 //! thousand live ones take: the real program, a real API server, and PostgreSQL.
 
+mod bare_watch;
 mod cluster;
 mod observer;
 
@@ -16,6 +17,7 @@ use tokio::{
 };
 
 use self::{
+    bare_watch::BareWatch,
     cluster::Cluster,
     observer::{Change, Observer},
 };
@@ -29,6 +31,7 @@ const SECONDS: u64 = 30;
 const ENDS_LATER: usize = 400;
 /// Changes on their way to the API server at a time.
 const CONCURRENCY: usize = 64;
+const WARM_UP: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Measures status latency and memory.
@@ -59,16 +62,26 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let cluster = Cluster::fill(&postgres.url(), &kubeconfig, LIVE + changes / 2).await?;
     let service = programs.start("submission", &environment).await?;
     let mut observer = Observer::start(&service.url()).await?;
-    sleep(Duration::from_secs(5)).await;
+    let bare_watch = BareWatch::start(cluster.drivers.clone());
+    // Both have read everything by then.
+    sleep(WARM_UP).await;
     let full_bytes = service.resident_bytes()?;
 
     change(&cluster, &mut observer, changes).await?;
     let latencies = observer.finish(PATIENCE).await?;
+    let bare = p99_ms(observer.latencies_of(&bare_watch.finish()).iter());
     let most_bytes = service.resident_bytes()?.max(full_bytes);
     let live = u32::try_from(LIVE + changes / 2)?;
-    let p99 = latencies[latencies.len() * 99 / 100];
+    let of = |wanted| {
+        latencies
+            .iter()
+            .filter(move |(_, change)| *change == wanted)
+    };
     Ok(vec![
-        Figure::alone("status_p99_ms", p99.as_secs_f64() * 1e3, "ms"),
+        Figure::alone("status_started_p99_ms", p99_ms(of(Change::Started)), "ms"),
+        Figure::alone("status_ended_p99_ms", p99_ms(of(Change::Ended)), "ms"),
+        Figure::alone("status_p99_ms", p99_ms(latencies.iter()), "ms")
+            .beside(bare, "a bare watch of the same pods"),
         Figure::alone("rss_mb", megabytes(most_bytes), "MB"),
         Figure::alone(
             "bytes_per_live_application",
@@ -76,6 +89,13 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
             "bytes",
         ),
     ])
+}
+
+/// Of latencies in order of size.
+fn p99_ms<'a>(latencies: impl Iterator<Item = &'a (Duration, Change)>) -> f64 {
+    let latencies: Vec<_> = latencies.map(|(latency, _)| *latency).collect();
+    let p99 = latencies.get(latencies.len() * 99 / 100);
+    p99.copied().unwrap_or_default().as_secs_f64() * 1e3
 }
 
 /// Starts and ends drivers at a steady rate, whatever becomes of it.

@@ -39,12 +39,47 @@ pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Listed> 
         .await
 }
 
+/// So that PostgreSQL reads a table of a few rows as it would a large one.
+const AS_IF_LARGE: &str = "SELECT set_config('enable_seqscan', 'off', true), \
+     set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)";
+
+/// How the database would find a page: its words, line by line.
+pub(in crate::store) async fn plan(store: &SqlStore, query: &ListQuery) -> Result<Vec<String>> {
+    let kind = store.database.kind();
+    let (explain, column) = match kind {
+        DatabaseKind::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+        DatabaseKind::Postgres => ("EXPLAIN", "QUERY PLAN"),
+    };
+    store
+        .database
+        .read("explain_list", async |mut tx| {
+            if kind == DatabaseKind::Postgres {
+                let settings = sqlx::query(AS_IF_LARGE).execute(&mut *tx).await;
+                settings.map_err(moka_db::Error::from)?;
+            }
+            let walk = Walk::new(kind, query);
+            let mut lines = Vec::new();
+            for (sql, parameters) in [
+                walk.window_statement(WINDOWS.0),
+                walk.page_statement(query.after.as_ref()),
+            ] {
+                let sql = AssertSqlSafe(format!("{explain} {sql}"));
+                let rows = parameters.bind(sqlx::query(sql)).fetch_all(&mut *tx).await;
+                for row in &rows.map_err(moka_db::Error::from)? {
+                    lines.push(rows::get(row, column)?);
+                }
+            }
+            Ok(lines)
+        })
+        .await
+}
+
 /// Along what rows are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Path {
     /// The few live ones, sorted afterwards.
     Live,
-    /// An index that begins with a column of which one value is wanted.
+    /// An index that begins with a column of which one value is wanted, which is not empty.
     Column(&'static str, String),
     /// All of them.
     Order,
@@ -55,7 +90,9 @@ impl Path {
     fn of(filter: &[&Filter], order: Order) -> Self {
         let one = |wanted: &TextField| {
             filter.iter().find_map(|filter| match filter {
-                Filter::Text(field, TextTest::Is(value)) if field == wanted => Some(value.clone()),
+                Filter::Text(field, TextTest::Is(value)) if field == wanted => {
+                    Some(value.clone()).filter(|value| !value.is_empty())
+                }
                 _ => None,
             })
         };
@@ -80,6 +117,17 @@ impl Path {
             }
         }
         Self::Order
+    }
+}
+
+impl Path {
+    /// What an index of set values only takes as its condition: SQLite does not conclude it from
+    /// the value.
+    fn is_set(&self) -> Option<String> {
+        match self {
+            Self::Column(column @ ("workflow" | "owner"), _) => Some(format!("{column} <> ''")),
+            _ => None,
+        }
     }
 }
 
@@ -172,18 +220,7 @@ impl Walk {
 
     /// The last row of the next window; `None` when fewer rows are left.
     async fn end_of_window(&self, tx: &mut Connection, window: u32) -> Result<Option<Position>> {
-        let mut parameters = Parameters::default();
-        let mut conditions = vec!["1 = 1".to_owned()];
-        if let Path::Column(column, value) = &self.path {
-            conditions.push(format!("{column} = {}", parameters.text(value)));
-        }
-        conditions.extend(self.beyond(&mut parameters));
-        let sql = format!(
-            "SELECT application_id, update_time FROM applications WHERE {} {} LIMIT 1 OFFSET {}",
-            conditions.join(" AND "),
-            self.order_by(),
-            window - 1
-        );
+        let (sql, parameters) = self.window_statement(window);
         let row = parameters
             .bind(sqlx::query(AssertSqlSafe(sql)))
             .fetch_optional(tx)
@@ -198,18 +235,52 @@ impl Walk {
         .transpose()
     }
 
+    fn window_statement(&self, window: u32) -> (String, Parameters) {
+        let mut parameters = Parameters::default();
+        let mut conditions = vec!["1 = 1".to_owned()];
+        if let Path::Column(column, value) = &self.path {
+            conditions.push(format!("{column} = {}", parameters.text(value)));
+        }
+        conditions.extend(self.path.is_set());
+        conditions.extend(self.beyond(&mut parameters));
+        // An index answers alone when it need not say more than the order.
+        let update_time = if self.order.is_by_id() {
+            "CAST(0 AS BIGINT) AS update_time"
+        } else {
+            "update_time"
+        };
+        let sql = format!(
+            "SELECT application_id, {update_time} FROM applications WHERE {} {} LIMIT 1 OFFSET {}",
+            conditions.join(" AND "),
+            self.order_by(),
+            window - 1
+        );
+        (sql, parameters)
+    }
+
     /// What passes the filter up to the end of the window, and one more than is wanted.
     async fn select(
         &self,
         tx: &mut Connection,
         end: Option<&Position>,
     ) -> Result<Vec<Application>> {
+        let (sql, parameters) = self.page_statement(end);
+        let rows = parameters
+            .bind(sqlx::query(AssertSqlSafe(sql)))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(moka_db::Error::from)?;
+        rows::applications(tx, self.kind, rows).await
+    }
+
+    fn page_statement(&self, end: Option<&Position>) -> (String, Parameters) {
         let mut parameters = Parameters::default();
         let mut conditions: Vec<_> = self
             .filter
             .iter()
             .map(|filter| condition(self.kind, filter, &mut parameters))
             .collect();
+        conditions.extend(self.path.is_set());
         conditions.extend(self.beyond(&mut parameters));
         if let Some(end) = end {
             conditions.push(self.compare(self.order.signs().1, end, &mut parameters));
@@ -217,18 +288,20 @@ impl Walk {
         if conditions.is_empty() {
             conditions.push("1 = 1".to_owned());
         }
-        let sql = format!(
-            "SELECT {APPLICATION} FROM applications WHERE {} {} LIMIT {}",
-            conditions.join(" AND "),
-            self.order_by(),
-            self.limit + 1 - self.found.len()
-        );
-        let rows = parameters
-            .bind(sqlx::query(AssertSqlSafe(sql)))
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(moka_db::Error::from)?;
-        rows::applications(tx, self.kind, rows).await
+        let (conditions, order) = (conditions.join(" AND "), self.order_by());
+        let limit = self.limit + 1 - self.found.len();
+        let sql = match self.path {
+            // What is sorted should be small, so whole rows are read afterwards.
+            Path::Live => format!(
+                "SELECT {APPLICATION} FROM applications WHERE application_id IN \
+                 (SELECT application_id FROM applications WHERE {conditions} {order} \
+                 LIMIT {limit}) {order}"
+            ),
+            Path::Column(..) | Path::Order => format!(
+                "SELECT {APPLICATION} FROM applications WHERE {conditions} {order} LIMIT {limit}"
+            ),
+        };
+        (sql, parameters)
     }
 
     fn beyond(&self, parameters: &mut Parameters) -> Option<String> {

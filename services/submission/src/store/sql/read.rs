@@ -17,11 +17,13 @@ use crate::{
 };
 
 pub(super) async fn get(store: &SqlStore, id: ApplicationId) -> Result<Option<Application>> {
-    let kind = store.database.kind();
+    let sql = rows::select_one("application_id = $1");
     store
         .database
-        .read("get_application", async |mut tx| {
-            Ok(by_ids(&mut tx, kind, &[id]).await?.pop())
+        .query("get_application", async |mut tx| {
+            let query = sqlx::query(AssertSqlSafe(sql.as_str())).bind(id.to_string());
+            let rows = query.fetch_all(&mut *tx).await;
+            rows::one_application(&rows.map_err(moka_db::Error::from)?)
         })
         .await
 }
@@ -32,22 +34,16 @@ pub(super) async fn find(
     key: &str,
     try_number: u32,
 ) -> Result<Option<Application>> {
+    let sql = rows::select_one("project = $1 AND idempotency_key = $2 AND try_number = $3");
     store
         .database
-        .read("find_application", async |mut tx| {
-            let sql = format!(
-                "SELECT {APPLICATION} FROM applications \
-                 WHERE project = $1 AND idempotency_key = $2 AND try_number = $3"
-            );
-            let rows = sqlx::query(AssertSqlSafe(sql))
+        .query("find_application", async |mut tx| {
+            let query = sqlx::query(AssertSqlSafe(sql.as_str()))
                 .bind(project)
                 .bind(key)
-                .bind(i64::from(try_number))
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(moka_db::Error::from)?;
-            let found = rows::applications(&mut tx, store.database.kind(), rows).await?;
-            Ok(found.into_iter().next())
+                .bind(i64::from(try_number));
+            let rows = query.fetch_all(&mut *tx).await;
+            rows::one_application(&rows.map_err(moka_db::Error::from)?)
         })
         .await
 }

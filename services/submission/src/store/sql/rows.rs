@@ -22,6 +22,12 @@ use crate::{
 pub(super) const APPLICATION: &str = "application_id, submission, predecessor_id, state, \
      create_time, update_time, end_time, version, next_attempt_time";
 
+/// Columns of [`attempt`].
+const ATTEMPT: &str = "number, reason, placement, launch, uid, spark_application_id, \
+     attempts.create_time AS attempt_create_time, start_time, \
+     attempts.end_time AS attempt_end_time, ending_category, ending_message, is_killed, \
+     exit_category, exit_code, exit_message, exit_log_tail";
+
 /// Columns of [`event`].
 pub(super) const EVENT: &str = "sequence, application_id, state, previous_state, attempt_number, \
      time, message";
@@ -42,7 +48,7 @@ pub(super) async fn applications(
         return Ok(found);
     }
     let sql = format!(
-        "SELECT * FROM attempts WHERE {} ORDER BY application_id, number",
+        "SELECT application_id, {ATTEMPT} FROM attempts WHERE {} ORDER BY application_id, number",
         in_list(kind, "application_id", 1)
     );
     let ids: Vec<_> = found.iter().map(|one| one.id.to_string()).collect();
@@ -60,6 +66,31 @@ pub(super) async fn applications(
         application.attempts = attempts.remove(&application.id).unwrap_or_default();
     }
     Ok(found)
+}
+
+/// The statement that reads the one application for which a condition on its columns holds, with
+/// its attempts. Its rows are for [`one_application`].
+pub(super) fn select_one(condition: &str) -> String {
+    format!(
+        "SELECT application.*, {ATTEMPT} FROM \
+         (SELECT {APPLICATION} FROM applications WHERE {condition}) AS application \
+         LEFT JOIN attempts ON attempts.application_id = application.application_id \
+         ORDER BY number"
+    )
+}
+
+/// Reads what [`select_one`] found.
+pub(super) fn one_application(rows: &[AnyRow]) -> Result<Option<Application>> {
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let mut found = application(first)?;
+    for row in rows {
+        if get::<Option<i64>>(row, "number")?.is_some() {
+            found.attempts.push(attempt(row)?);
+        }
+    }
+    Ok(Some(found))
 }
 
 /// `$first, …` for `count` values.
@@ -108,9 +139,9 @@ fn attempt(row: &AnyRow) -> Result<Attempt> {
         launch: json_some(row, "launch")?,
         uid: get(row, "uid")?,
         spark_application_id: get(row, "spark_application_id")?,
-        create_time: time(get(row, "create_time")?),
+        create_time: time(get(row, "attempt_create_time")?),
         start_time: get::<Option<i64>>(row, "start_time")?.map(time),
-        end_time: get::<Option<i64>>(row, "end_time")?.map(time),
+        end_time: get::<Option<i64>>(row, "attempt_end_time")?.map(time),
         ending,
         is_killed: get::<i64>(row, "is_killed")? != 0,
         exit,

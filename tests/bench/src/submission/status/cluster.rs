@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
+    core::DynamicObject,
 };
 use moka_core::{
     ApplicationId, AttemptName,
@@ -16,6 +17,7 @@ use moka_core::{
     labels,
 };
 use moka_db::{Database, PoolOptions};
+use moka_kube::spark;
 use moka_process::Tasks;
 use moka_submission::{
     cluster::SparkOperator,
@@ -54,14 +56,16 @@ impl Cluster {
         let tasks = Tasks::default();
         let store = SqlStore::open(database, clock, &tasks).await?;
         let drivers = Api::namespaced(client.clone(), NAMESPACE);
+        let objects = spark::applications(client.clone(), NAMESPACE);
         let operator = operator(client.clone());
         let permits = Arc::new(Semaphore::new(CONCURRENCY));
         let mut filling = JoinSet::new();
         for number in 0..count {
             let permit = Arc::clone(&permits).acquire_owned().await?;
-            let (store, operator, drivers) = (store.clone(), operator.clone(), drivers.clone());
+            let (store, operator) = (store.clone(), operator.clone());
+            let (objects, drivers) = (objects.clone(), drivers.clone());
             filling.spawn(async move {
-                let name = fill_one(&store, &operator, &drivers, number).await?;
+                let name = fill_one(&store, &operator, &objects, &drivers, number).await?;
                 drop(permit);
                 Ok::<_, anyhow::Error>(name)
             });
@@ -70,6 +74,8 @@ impl Cluster {
         while let Some(filled) = filling.join_next().await {
             names.push(filled??);
         }
+        // Its writer ends with it.
+        drop(store);
         tasks.drain(Duration::from_secs(10)).await?;
         Ok(Self { names, drivers })
     }
@@ -89,6 +95,7 @@ fn operator(client: Client) -> SparkOperator {
 async fn fill_one(
     store: &SqlStore,
     operator: &SparkOperator,
+    objects: &Api<DynamicObject>,
     drivers: &Api<Pod>,
     number: usize,
 ) -> Result<AttemptName> {
@@ -114,6 +121,16 @@ async fn fill_one(
     };
     record(store, id, Some(1), &Happening::Created { uid }).await?;
     let name = AttemptName::new(id, 1);
+    // The operator has read it.
+    let seen =
+        json!({ "status": { "applicationState": { "state": "SUBMITTED" }, "driverInfo": {} } });
+    objects
+        .patch_status(
+            &name.to_string(),
+            &PatchParams::default(),
+            &Patch::Merge(seen),
+        )
+        .await?;
     drivers
         .create(&PostParams::default(), &driver(name)?)
         .await?;

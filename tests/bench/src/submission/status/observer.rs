@@ -35,6 +35,14 @@ impl Change {
             Self::Ended => ApplicationState::Succeeded,
         }
     }
+
+    fn to(state: i32) -> Self {
+        if state == i32::from(ApplicationState::Running) {
+            Self::Started
+        } else {
+            Self::Ended
+        }
+    }
 }
 
 /// An application and the state that it is expected to have.
@@ -43,6 +51,7 @@ type Key = (String, i32);
 #[derive(Debug, Default)]
 struct Times {
     made: BTreeMap<Key, Instant>,
+    made_in_pods: BTreeMap<(String, Change), Instant>,
     seen: BTreeMap<Key, Instant>,
 }
 
@@ -56,6 +65,8 @@ pub(super) struct Observer {
 /// Tells when an expected change was made.
 pub(super) struct Made {
     key: Key,
+    /// The same, as a watch of pods names it.
+    pod: (String, Change),
     times: Arc<Mutex<Times>>,
 }
 
@@ -63,6 +74,7 @@ impl Made {
     pub(super) fn at(self, time: Instant) {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.made.insert(self.key, time);
+        times.made_in_pods.insert(self.pod, time);
     }
 }
 
@@ -108,12 +120,14 @@ impl Observer {
         self.expected += 1;
         Made {
             key: (name.application_id.to_string(), change.state().into()),
+            pod: (name.driver_pod(), change),
             times: Arc::clone(&self.times),
         }
     }
 
-    /// Waits until every change was seen, and tells how long each took, in order of size.
-    pub(super) async fn finish(self, patience: Duration) -> Result<Vec<Duration>> {
+    /// Waits until every change was seen, and tells how long each took, in order of size, and what
+    /// it was.
+    pub(super) async fn finish(&self, patience: Duration) -> Result<Vec<(Duration, Change)>> {
         let begun = Instant::now();
         loop {
             let latencies = self.latencies();
@@ -131,12 +145,27 @@ impl Observer {
         }
     }
 
-    fn latencies(&self) -> Vec<Duration> {
+    /// How long each change took to somebody who watched the pods, in order of size.
+    pub(super) fn latencies_of(
+        &self,
+        seen: &BTreeMap<(String, Change), Instant>,
+    ) -> Vec<(Duration, Change)> {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let latency = |(key, seen): (&(String, Change), &Instant)| {
+            let made = times.made_in_pods.get(key)?;
+            Some((seen.saturating_duration_since(*made), key.1))
+        };
+        let mut latencies: Vec<_> = seen.iter().filter_map(latency).collect();
+        latencies.sort_unstable();
+        latencies
+    }
+
+    fn latencies(&self) -> Vec<(Duration, Change)> {
         let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         let latency = |(key, seen): (&Key, &Instant)| {
             let made = times.made.get(key)?;
             // It may be seen before its maker has the answer.
-            Some(seen.saturating_duration_since(*made))
+            Some((seen.saturating_duration_since(*made), Change::to(key.1)))
         };
         let mut latencies: Vec<_> = times.seen.iter().filter_map(latency).collect();
         latencies.sort_unstable();
