@@ -377,6 +377,7 @@ impl Run {
 fn patient_pool() -> PoolOptions {
     let PoolOptions {
         acquire_timeout,
+        statement_timeout,
         transaction_timeout,
         retry_timeout,
         ..
@@ -384,6 +385,7 @@ fn patient_pool() -> PoolOptions {
     PoolOptions {
         max_connections: 4,
         acquire_timeout: acquire_timeout * SPEED,
+        statement_timeout: statement_timeout * SPEED,
         transaction_timeout: transaction_timeout * SPEED,
         retry_timeout: retry_timeout * SPEED,
         ..PoolOptions::default()
