@@ -218,6 +218,19 @@ impl Gate {
         })
     }
 
+    /// Takes a turn, or says for how long the server asked to be left alone; zero when only other
+    /// calls are in the way.
+    fn try_turn(&self) -> Result<(), Duration> {
+        let now = self.now();
+        let mut state = self.lock();
+        let held = state.bucket.held(now);
+        if held.is_zero() && state.concurrency.enter() {
+            Ok(())
+        } else {
+            Err(held)
+        }
+    }
+
     fn now(&self) -> Duration {
         self.beginning.elapsed()
     }
@@ -259,17 +272,20 @@ impl Pass {
         self.wait
     }
 
-    /// Waits for its turn.
+    /// Waits for its turn. What the server asked for meanwhile counts, too.
     pub async fn turn(self) -> Turn {
         tokio::time::sleep_until(self.not_before).await;
         loop {
             let left = self.gate.left.notified();
-            if self.gate.lock().concurrency.enter() {
-                // There may be room for more than one.
-                self.gate.left.notify_one();
-                break;
+            match self.gate.try_turn() {
+                Ok(()) => {
+                    // There may be room for more than one.
+                    self.gate.left.notify_one();
+                    break;
+                }
+                Err(Duration::ZERO) => left.await,
+                Err(held) => tokio::time::sleep(held).await,
             }
-            left.await;
         }
         Turn {
             pass: self,
@@ -374,6 +390,17 @@ mod tests {
         assert!(hindrance.pause > Duration::from_secs(6), "{hindrance:?}");
         tokio::time::sleep(Duration::from_secs(7)).await;
         assert_eq!(gate.hindrance(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_turn_leaves_a_busy_server_alone_too() {
+        let gate = Arc::new(Gate::new(1));
+        let first = gate.enter().unwrap().turn().await;
+        let second = gate.enter().unwrap().turn();
+        let began = Instant::now();
+        first.busy(Some(Duration::from_secs(7)));
+        second.await.answered();
+        assert_eq!(began.elapsed(), Duration::from_secs(7));
     }
 
     #[tokio::test(start_paused = true)]

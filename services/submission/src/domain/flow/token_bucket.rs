@@ -31,6 +31,11 @@ impl TokenBucket {
         self.held_until = self.held_until.max(until);
     }
 
+    /// For how long it gives nothing because a server asked.
+    pub fn held(&self, now: Duration) -> Duration {
+        self.held_until.saturating_sub(now)
+    }
+
     /// How long it takes until there is a token.
     pub fn wait(&self, now: Duration) -> Duration {
         let tolerated = self.interval * self.burst.saturating_sub(1);
