@@ -6,7 +6,7 @@ use crate::{
         filter::{Filter, TextField, TextTest},
         state::ApplicationState,
     },
-    store::{ListQuery, Order, Position, Store as _, sql::list::plan},
+    store::{ListQuery, Order, Position, Store as _, sql::list::plan::plan},
 };
 
 /// What a plan that reads or sorts everything has in it, in the words of either database.
