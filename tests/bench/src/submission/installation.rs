@@ -77,11 +77,6 @@ pub(crate) fn request(key: &str) -> SubmitApplicationRequest {
         project: "team-a".to_owned(),
         idempotency_key: key.to_owned(),
         spec: Some(ApplicationSpec {
-            r#type: ApplicationType::Python.into(),
-            image: "registry.example/spark:4.0.1".to_owned(),
-            main_application_file: "s3a://jobs/nightly/report.py".to_owned(),
-            arguments: vec!["--date".to_owned(), "2026-11-21".to_owned()],
-            spark_version: "4.0.1".to_owned(),
             driver: Some(DriverSpec {
                 memory_bytes: 1024 * MIB,
                 ..DriverSpec::default()
@@ -95,9 +90,21 @@ pub(crate) fn request(key: &str) -> SubmitApplicationRequest {
             owner: "search-team".to_owned(),
             workflow: "nightly-report".to_owned(),
             run: "2026-11-21".to_owned(),
-            ..ApplicationSpec::default()
+            ..report()
         }),
         ..SubmitApplicationRequest::default()
+    }
+}
+
+/// What every application of the benchmarks runs.
+pub(crate) fn report() -> ApplicationSpec {
+    ApplicationSpec {
+        r#type: ApplicationType::Python.into(),
+        image: "registry.example/spark:4.0.1".to_owned(),
+        main_application_file: "s3a://jobs/nightly/report.py".to_owned(),
+        arguments: vec!["--date".to_owned(), "2026-11-21".to_owned()],
+        spark_version: "4.0.1".to_owned(),
+        ..ApplicationSpec::default()
     }
 }
 

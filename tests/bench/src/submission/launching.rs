@@ -9,16 +9,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use moka_proto::submission::v1::{
-    Application, ApplicationSpec, ApplicationState, ApplicationType, Cluster, ClusterLimits,
-    DriverSpec, ExecutorSpec, ListApplicationsRequest, RegisterClusterRequest,
-    SubmitApplicationRequest, fleet_service_client::FleetServiceClient,
-    submission_service_client::SubmissionServiceClient,
+    Application, ApplicationSpec, ApplicationState, Cluster, ClusterLimits, DriverSpec,
+    ExecutorSpec, ListApplicationsRequest, RegisterClusterRequest, SubmitApplicationRequest,
+    fleet_service_client::FleetServiceClient, submission_service_client::SubmissionServiceClient,
 };
 use moka_rpc::{Channel, ClientOptions};
 use moka_tests_control_plane::RecordedYuniKorn;
 use moka_xtask::{cluster::control_plane::ControlPlane, postgres::TemporaryPostgres};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::installation::report;
 use crate::{
     figure::Figure,
     programs::{Program, Programs},
@@ -237,11 +237,6 @@ fn request(key: &str) -> SubmitApplicationRequest {
         project: "team-a".to_owned(),
         idempotency_key: key.to_owned(),
         spec: Some(ApplicationSpec {
-            r#type: ApplicationType::Python.into(),
-            image: "registry.example/spark:4.0.1".to_owned(),
-            main_application_file: "s3a://jobs/nightly/report.py".to_owned(),
-            arguments: vec!["--date".to_owned(), "2026-11-21".to_owned()],
-            spark_version: "4.0.1".to_owned(),
             driver: Some(DriverSpec {
                 cpu_request_millicores: 100,
                 memory_bytes: 512 * MIB,
@@ -254,7 +249,7 @@ fn request(key: &str) -> SubmitApplicationRequest {
                 ..ExecutorSpec::default()
             }),
             queue: "root.search".to_owned(),
-            ..ApplicationSpec::default()
+            ..report()
         }),
         ..SubmitApplicationRequest::default()
     }
