@@ -38,6 +38,7 @@ impl LogApi {
     async fn start(&self, target: &Target, start: &parse::Start) -> Result<Cursor, Error> {
         match start {
             parse::Start::Tail(line_count) => self.serving.tail(target, *line_count).await,
+            parse::Start::Since(time) => Ok(Cursor::Time(*time)),
             parse::Start::Cursor(token) => Ok(Cursor::decode(token, &target.stream)?),
         }
     }

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod layout;
 pub mod lines;
 pub mod manifest;
+pub mod open_lines;
 pub mod record;
 pub mod run;
 pub mod stream;

@@ -10,6 +10,8 @@ mod assembly;
 mod corpora;
 #[path = "broker/process.rs"]
 mod process;
+#[path = "broker/ranges.rs"]
+mod ranges;
 #[path = "broker/raw.rs"]
 mod raw;
 #[path = "broker/serving.rs"]

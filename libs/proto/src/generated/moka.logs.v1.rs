@@ -132,7 +132,7 @@ pub struct LogStream {
     #[prost(bool, tag = "5")]
     pub live: bool,
 }
-/// One line, without its line end.
+/// One line, without its line end. Longer ones than 1 MiB come in several.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogLine {
     /// The text's bytes. Need not be UTF-8.
@@ -144,6 +144,9 @@ pub struct LogLine {
     /// Which output it came from.
     #[prost(enumeration = "OutputKind", tag = "3")]
     pub output: i32,
+    /// Whether no line end follows the text: the line goes on in the next one, or its end was never written.
+    #[prost(bool, tag = "4")]
+    pub unterminated: bool,
 }
 /// How much of what was written an answer can vouch for.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -278,9 +281,21 @@ pub struct ReadLogRequest {
     /// Only the last so many lines; 0 means from the start. Not together with `cursor`. At most 100,000.
     #[prost(int32, tag = "3")]
     pub tail_lines: i32,
-    /// At most so many lines; 0 means 1,000, and more than 10,000 means 10,000. An answer also ends after 1 MiB.
+    /// At most so many lines; 0 means 1,000, and more than 10,000 means 10,000.
     #[prost(int32, tag = "4")]
     pub maximum_lines: i32,
+    /// Start at the first line of this time or later; unset means the beginning. Containers only: lines of event logs have
+    /// no times of their own. Not together with `cursor` or `tail_lines`; later pages of the range have the cursor and
+    /// `until`. A line counts with its own time or that of a line before it, whichever is later, so that a range has no holes.
+    #[prost(message, optional, tag = "5")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Stop before the first line of this time or later; unset means the end. Containers only; must be after `since`, and
+    /// not together with `tail_lines`.
+    #[prost(message, optional, tag = "6")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// At most so many bytes of text, but always one line; 0 means 1,048,576, and more than that means that.
+    #[prost(int64, tag = "7")]
+    pub maximum_bytes: i64,
 }
 /// Lines of a stream.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -291,10 +306,10 @@ pub struct ReadLogResponse {
     /// Where to go on. Given even when no more lines are there yet.
     #[prost(string, tag = "2")]
     pub next_cursor: ::prost::alloc::string::String,
-    /// Whether this answer reaches the end of what is known now.
+    /// Whether this answer reaches the end of what is known now, or `until`.
     #[prost(bool, tag = "3")]
     pub at_end: bool,
-    /// What the answer vouches for.
+    /// What the answer vouches for: the stream from its beginning to the end of the answer.
     #[prost(message, optional, tag = "4")]
     pub completeness: ::core::option::Option<Completeness>,
 }
@@ -310,6 +325,10 @@ pub struct FollowLogRequest {
     /// Start with the last so many lines; 0 means from the start. Not together with `cursor`. At most 100,000.
     #[prost(int32, tag = "3")]
     pub tail_lines: i32,
+    /// Start at the first line of this time or later, as in ReadLog. Containers only; not together with `cursor` or
+    /// `tail_lines`.
+    #[prost(message, optional, tag = "4")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Some lines, or none for a sign of life.
 #[derive(Clone, PartialEq, ::prost::Message)]

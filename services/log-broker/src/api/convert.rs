@@ -115,6 +115,7 @@ fn line(line: Line) -> LogLine {
         text: line.text.into(),
         time: line.time.map(to_proto),
         output: output.into(),
+        unterminated: line.unterminated,
     }
 }
 

@@ -1,24 +1,20 @@
 //! Requests that cannot be wrong any more.
 
-use moka_core::{ApplicationId, PublicError};
-use moka_proto::logs::v1::{
-    ContainerSource, EventLogSource, FollowLogRequest, LogStreamName, ReadLogRequest,
-    log_stream_name,
-};
-use moka_rpc::Violations;
+mod stream;
 
-use crate::{
-    archive::Limits,
-    serving::{SourceRequest, StreamRequest},
-};
+use jiff::Timestamp;
+use moka_core::{ApplicationId, PublicError};
+use moka_proto::logs::v1::{FollowLogRequest, LogStreamName, ReadLogRequest, log_stream_name};
+use moka_rpc::{Violations, timestamp::from_proto};
+
+use self::stream::stream;
+use crate::{archive::Limits, serving::StreamRequest};
 
 const DEFAULT_LINES: i32 = 1_000;
 const MAX_LINES: i32 = 10_000;
 const MAX_TAIL_LINES: i32 = 100_000;
 /// An answer ends after so much text.
-const MAX_TEXT_BYTES: usize = 1 << 20;
-/// As long as a Kubernetes name or a file name can be.
-const MAX_NAME_BYTES: usize = 255;
+const MAX_TEXT_BYTES: i64 = 1 << 20;
 
 /// Where to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +23,8 @@ pub(super) enum Start {
     Tail(usize),
     /// At a cursor; the empty one is the beginning.
     Cursor(String),
+    /// At the first line of this time or later.
+    Since(Timestamp),
 }
 
 /// A request to read.
@@ -39,26 +37,41 @@ pub(super) struct Read {
 
 pub(super) fn read(request: ReadLogRequest) -> Result<Read, PublicError> {
     let mut violations = Violations::new();
-    if request.maximum_lines < 0 {
-        violations.add(
-            "maximum_lines",
-            format!("must be 0 to {MAX_LINES}; 0 means {DEFAULT_LINES}"),
-        );
+    let lines = limit(
+        &mut violations,
+        "maximum_lines",
+        request.maximum_lines.into(),
+        DEFAULT_LINES.into(),
+        MAX_LINES.into(),
+    );
+    let text_bytes = limit(
+        &mut violations,
+        "maximum_bytes",
+        request.maximum_bytes,
+        MAX_TEXT_BYTES,
+        MAX_TEXT_BYTES,
+    );
+    let has_times = has_times(request.stream.as_ref());
+    let since = time(&mut violations, "since", request.since, has_times);
+    let until = time(&mut violations, "until", request.until, has_times);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        violations.add("until", "must be after since");
     }
-    let lines = match request.maximum_lines {
-        0 => DEFAULT_LINES,
-        lines => lines.min(MAX_LINES),
-    };
-    let limits = Limits {
-        lines: usize::try_from(lines).unwrap_or_default(),
-        text_bytes: MAX_TEXT_BYTES,
-    };
-    let start = start(&mut violations, request.cursor, request.tail_lines);
+    if request.tail_lines != 0 && until.is_some() {
+        violations.add("until", "must not be set together with tail_lines");
+    }
+    let start = start(&mut violations, request.cursor, request.tail_lines, since);
     let stream = stream(violations, request.stream)?;
     Ok(Read {
         stream,
         start,
-        limits,
+        limits: Limits {
+            lines,
+            text_bytes,
+            until,
+        },
     })
 }
 
@@ -71,7 +84,9 @@ pub(super) struct Follow {
 
 pub(super) fn follow(request: FollowLogRequest) -> Result<Follow, PublicError> {
     let mut violations = Violations::new();
-    let start = start(&mut violations, request.cursor, request.tail_lines);
+    let has_times = has_times(request.stream.as_ref());
+    let since = time(&mut violations, "since", request.since, has_times);
+    let start = start(&mut violations, request.cursor, request.tail_lines, since);
     Ok(Follow {
         stream: stream(violations, request.stream)?,
         start,
@@ -97,80 +112,68 @@ pub(super) fn attempt_number(field: &str, number: i32) -> Result<Option<u32>, Pu
     }
 }
 
-fn start(violations: &mut Violations, cursor: String, tail_lines: i32) -> Start {
+/// A limit that is cut to the largest one; 0 is the default.
+fn limit(violations: &mut Violations, field: &str, asked: i64, default: i64, most: i64) -> usize {
+    if asked < 0 {
+        violations.add(field, format!("must be 0 to {most}; 0 means {default}"));
+    }
+    let limit = if asked == 0 { default } else { asked.min(most) };
+    usize::try_from(limit).unwrap_or_default()
+}
+
+/// Whether the lines of the stream have times; what is not named is another violation's.
+fn has_times(stream: Option<&LogStreamName>) -> bool {
+    let source = stream.and_then(|stream| stream.source.as_ref());
+    !matches!(source, Some(log_stream_name::Source::EventLog(_)))
+}
+
+fn time(
+    violations: &mut Violations,
+    field: &str,
+    time: Option<prost_types::Timestamp>,
+    has_times: bool,
+) -> Option<Timestamp> {
+    let time = time?;
+    if !has_times {
+        violations.add(
+            field,
+            "must not be set: the lines of an event log have no times of their own",
+        );
+    }
+    let parsed = from_proto(&time);
+    if let Err(error) = &parsed {
+        violations.add(field, error.to_string());
+    }
+    parsed.ok()
+}
+
+fn start(
+    violations: &mut Violations,
+    cursor: String,
+    tail_lines: i32,
+    since: Option<Timestamp>,
+) -> Start {
     violations.range("tail_lines", &tail_lines, &(0..=MAX_TAIL_LINES));
     if tail_lines != 0 && !cursor.is_empty() {
         violations.add("tail_lines", "must be 0 together with a cursor");
     }
-    match usize::try_from(tail_lines) {
-        Ok(lines @ 1..) => Start::Tail(lines),
-        _ => Start::Cursor(cursor),
-    }
-}
-
-fn stream(
-    mut violations: Violations,
-    name: Option<LogStreamName>,
-) -> Result<StreamRequest, PublicError> {
-    let Some(name) = name else {
-        violations.required::<()>("stream", None);
-        violations.into_result()?;
-        return Err(PublicError::invalid(Vec::new()));
-    };
-    let id = name.application_id.parse::<ApplicationId>();
-    if let Err(error) = &id {
-        violations.add("stream.application_id", error.to_string());
-    }
-    if name.attempt_number < 0 {
+    if since.is_some() && (tail_lines != 0 || !cursor.is_empty()) {
         violations.add(
-            "stream.attempt_number",
-            "must be 0 or more; 0 means the last one that has logs",
+            "since",
+            "must not be set together with a cursor or tail_lines",
         );
     }
-    if name.source.is_none() {
-        violations.add("stream.source", "must be set: a container or an event log");
-    }
-    match &name.source {
-        Some(log_stream_name::Source::Container(ContainerSource { pod, container })) => {
-            segment(&mut violations, "stream.container.pod", pod);
-            segment(&mut violations, "stream.container.container", container);
-        }
-        Some(log_stream_name::Source::EventLog(EventLogSource { file })) => {
-            segment(&mut violations, "stream.event_log.file", file);
-        }
-        None => {}
-    }
-    violations.into_result()?;
-    let (Ok(application_id), Some(source)) = (id, name.source) else {
-        return Err(PublicError::invalid(Vec::new()));
-    };
-    Ok(StreamRequest {
-        application_id,
-        attempt_number: u32::try_from(name.attempt_number)
-            .ok()
-            .filter(|number| *number > 0),
-        source: match source {
-            log_stream_name::Source::Container(ContainerSource { pod, container }) => {
-                SourceRequest::Container { pod, container }
-            }
-            log_stream_name::Source::EventLog(EventLogSource { file }) => {
-                SourceRequest::EventLog { file }
-            }
-        },
-    })
-}
-
-/// A name that can be one segment of a key, or empty.
-fn segment(violations: &mut Violations, field: &str, text: &str) {
-    violations.max_length(field, text, MAX_NAME_BYTES);
-    if text.contains('/') || text.chars().any(char::is_control) || matches!(text, "." | "..") {
-        violations.add(field, "must be a name without `/` and control characters");
+    match (usize::try_from(tail_lines), since) {
+        (Ok(lines @ 1..), _) => Start::Tail(lines),
+        (_, Some(since)) => Start::Since(since),
+        _ => Start::Cursor(cursor),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use moka_core::ErrorReason;
+    use moka_proto::logs::v1::{ContainerSource, EventLogSource};
 
     use super::*;
 
@@ -211,11 +214,13 @@ mod tests {
             fields(ReadLogRequest {
                 stream: empty,
                 maximum_lines: -1,
+                maximum_bytes: -1,
                 tail_lines: 100_001,
                 ..Default::default()
             }),
             [
                 "maximum_lines",
+                "maximum_bytes",
                 "tail_lines",
                 "stream.application_id",
                 "stream.attempt_number",
@@ -250,6 +255,109 @@ mod tests {
                 ..Default::default()
             };
             assert_eq!(read(request).unwrap().limits.lines, lines);
+        }
+        for (asked, bytes) in [
+            (0, 1_048_576),
+            (1, 1),
+            (1_048_576, 1_048_576),
+            (1_048_577, 1_048_576),
+        ] {
+            let request = ReadLogRequest {
+                stream: Some(driver()),
+                maximum_bytes: asked,
+                ..Default::default()
+            };
+            assert_eq!(read(request).unwrap().limits.text_bytes, bytes);
+        }
+        for (lines, expected) in [(100_000, Ok(Start::Tail(100_000))), (100_001, Err(()))] {
+            let request = ReadLogRequest {
+                stream: Some(driver()),
+                tail_lines: lines,
+                ..Default::default()
+            };
+            assert_eq!(read(request).map(|read| read.start).or(Err(())), expected);
+        }
+        for (length, expected) in [(255, true), (256, false)] {
+            let file = "x".repeat(length);
+            let request = ReadLogRequest {
+                stream: Some(name(log_stream_name::Source::EventLog(EventLogSource {
+                    file,
+                }))),
+                ..Default::default()
+            };
+            assert_eq!(read(request).is_ok(), expected);
+        }
+    }
+
+    fn at(seconds: i64, nanos: i32) -> prost_types::Timestamp {
+        prost_types::Timestamp { seconds, nanos }
+    }
+
+    #[test]
+    fn times_make_a_range_of_a_containers_log() {
+        let request = ReadLogRequest {
+            stream: Some(driver()),
+            since: Some(at(5, 999_999_999)),
+            until: Some(at(6, 0)),
+            ..Default::default()
+        };
+        let parsed = read(request.clone()).unwrap();
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            parsed.start,
+            Start::Since(time("1970-01-01T00:00:05.999999999Z"))
+        );
+        assert_eq!(parsed.limits.until, Some(time("1970-01-01T00:00:06Z")));
+        let with_cursor = ReadLogRequest {
+            since: None,
+            cursor: "c".to_owned(),
+            ..request.clone()
+        };
+        assert_eq!(
+            read(with_cursor).unwrap().start,
+            Start::Cursor("c".to_owned())
+        );
+
+        let event_log = name(log_stream_name::Source::EventLog(EventLogSource::default()));
+        let wrong: [(ReadLogRequest, &[&str]); 5] = [
+            (
+                ReadLogRequest {
+                    stream: Some(event_log),
+                    ..request.clone()
+                },
+                &["since", "until"],
+            ),
+            (
+                ReadLogRequest {
+                    since: Some(at(6, 0)),
+                    ..request.clone()
+                },
+                &["until"],
+            ),
+            (
+                ReadLogRequest {
+                    since: Some(at(0, -1)),
+                    ..request.clone()
+                },
+                &["since"],
+            ),
+            (
+                ReadLogRequest {
+                    cursor: "c".to_owned(),
+                    ..request.clone()
+                },
+                &["since"],
+            ),
+            (
+                ReadLogRequest {
+                    tail_lines: 1,
+                    ..request
+                },
+                &["until", "since"],
+            ),
+        ];
+        for (request, expected) in wrong {
+            assert_eq!(fields(request), expected);
         }
     }
 }

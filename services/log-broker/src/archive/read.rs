@@ -4,12 +4,16 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::{index::StreamIndex, objects::RawObjects};
+use super::{
+    index::StreamIndex,
+    objects::RawObjects,
+    steps::{LineAndCursor, StepReader},
+};
 use crate::{
     domain::{
         cursor::Cursor,
         layout::{Gap, Segment, Step},
-        lines::{Line, LineJoiner, PlacedLine},
+        lines::Line,
         stream::StreamKind,
     },
     error::Error,
@@ -22,6 +26,8 @@ pub struct Limits {
     pub lines: usize,
     /// Bytes of text.
     pub text_bytes: usize,
+    /// Only lines whose place is before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// Which gaps a reader waits at.
@@ -42,6 +48,8 @@ pub enum PageEnd {
     Archive,
     /// A gap that may still be filled.
     Gap,
+    /// The time that limits it.
+    Until,
 }
 
 /// Some lines.
@@ -58,7 +66,8 @@ pub struct ArchivePage {
 }
 
 impl ArchivePage {
-    fn at(cursor: Cursor) -> Self {
+    /// An empty page.
+    pub fn at(cursor: Cursor) -> Self {
         Self {
             lines: Vec::new(),
             next: cursor,
@@ -67,19 +76,35 @@ impl ArchivePage {
         }
     }
 
-    /// Adds a line; says whether there is room for another.
-    fn push(&mut self, line: Line, after: Cursor, limits: Limits, text_bytes: &mut usize) -> bool {
-        *text_bytes += line.text.len();
-        if !self.lines.is_empty() && *text_bytes > limits.text_bytes {
-            self.end = PageEnd::Full;
-            return false;
+    /// Adds lines behind the page; says whether there is room for more.
+    pub fn extend(
+        &mut self,
+        lines: impl IntoIterator<Item = LineAndCursor>,
+        limits: Limits,
+    ) -> bool {
+        let mut text_bytes: usize = self.lines.iter().map(|line| line.text.len()).sum();
+        for (line, after) in lines {
+            if after.is_up_to(self.next) {
+                continue;
+            }
+            text_bytes += line.text.len();
+            let is_late = |until: Timestamp| !after.is_up_to(Cursor::Time(until));
+            if limits.until.is_some_and(is_late) {
+                self.end = PageEnd::Until;
+                return false;
+            }
+            if !self.lines.is_empty() && text_bytes > limits.text_bytes {
+                self.end = PageEnd::Full;
+                return false;
+            }
+            self.lines.push(line);
+            self.next = after;
+            if self.lines.len() >= limits.lines {
+                self.end = PageEnd::Full;
+                return false;
+            }
         }
-        self.lines.push(line);
-        self.next = after;
-        if self.lines.len() >= limits.lines {
-            self.end = PageEnd::Full;
-        }
-        self.end != PageEnd::Full
+        true
     }
 }
 
@@ -97,39 +122,37 @@ impl StreamIndex {
         open_gaps: OpenGaps,
     ) -> Result<ArchivePage, Error> {
         let mut page = ArchivePage::at(cursor);
-        let mut text_bytes = 0;
         let start = self.step_of(cursor);
         page.gaps = self.layout().steps[..start]
             .iter()
             .filter_map(as_gap)
             .collect();
-        let mut lines = StepLines::new(self.kind(), self.maximum_time_before(start));
-        for step in &self.layout().steps[start..] {
-            let placed = match step {
-                Step::Gap(gap) if self.modified(gap.next_run) > open_gaps.put_after => {
-                    page.end = PageEnd::Gap;
-                    return Ok(page);
-                }
-                Step::Gap(gap) => {
-                    page.gaps.push(gap.clone());
-                    lines.finish()
-                }
-                Step::Segment(segment) => lines.push(segment, &self.bytes(objects, segment).await?),
+        let mut steps = StepReader::at(self, start);
+        loop {
+            if self.is_open_gap(steps.next_step(), open_gaps) {
+                page.end = PageEnd::Gap;
+                return Ok(page);
+            }
+            let Some(read) = steps.read(self, objects).await? else {
+                break;
             };
-            for (line, after) in placed {
-                if !is_up_to(after, cursor) && !page.push(line, after, limits, &mut text_bytes) {
-                    return Ok(page);
-                }
+            page.gaps.extend(read.gap);
+            if !page.extend(read.lines, limits) {
+                return Ok(page);
             }
         }
         if open_gaps.ended {
-            for (line, after) in lines.finish() {
-                if !is_up_to(after, cursor) && !page.push(line, after, limits, &mut text_bytes) {
-                    break;
-                }
-            }
+            page.extend(steps.finish(), limits);
         }
         Ok(page)
+    }
+
+    /// Whether the step is a gap that may still be filled.
+    pub fn is_open_gap(&self, step: usize, open_gaps: OpenGaps) -> bool {
+        match self.layout().steps.get(step) {
+            Some(Step::Gap(gap)) => self.modified(gap.next_run) > open_gaps.put_after,
+            _ => false,
+        }
     }
 
     /// The cursor before the last so many lines.
@@ -144,28 +167,22 @@ impl StreamIndex {
         ended: bool,
     ) -> Result<Cursor, Error> {
         let start = self.tail_step(line_count.saturating_add(1));
-        let mut lines = StepLines::new(self.kind(), self.maximum_time_before(start));
+        let mut steps = StepReader::at(self, start);
         // The first one is the line before the tail.
         let mut last = VecDeque::from([Cursor::Begin]);
-        let mut note = |placed: Vec<(Line, Cursor)>| {
-            for (_, after) in placed {
+        let mut note = |lines: Vec<LineAndCursor>| {
+            for (_, after) in lines {
                 last.push_back(after);
                 if last.len() > line_count + 1 {
                     last.pop_front();
                 }
             }
         };
-        for step in &self.layout().steps[start..] {
-            match step {
-                Step::Gap(_) => note(lines.finish()),
-                Step::Segment(segment) => {
-                    let bytes = self.bytes(objects, segment).await?;
-                    note(lines.push(segment, &bytes));
-                }
-            }
+        while let Some(read) = steps.read(self, objects).await? {
+            note(read.lines);
         }
         if ended {
-            note(lines.finish());
+            note(steps.finish());
         }
         Ok(last.front().copied().unwrap_or(Cursor::Begin))
     }
@@ -174,17 +191,22 @@ impl StreamIndex {
     /// place: no line before the step has the cursor's time.
     fn step_of(&self, cursor: Cursor) -> usize {
         let steps = &self.layout().steps;
-        let is_start = |index: &usize| match (&steps[*index], cursor) {
-            (Step::Segment(segment), Cursor::Line(place)) => {
+        let is_start = |index: &usize| {
+            let Step::Segment(segment) = &steps[*index] else {
+                return false;
+            };
+            let is_before = |time: Timestamp| {
                 segment
                     .maximum_time_before
-                    .is_some_and(|time| time < place.time)
-                    && self.starts_whole(*index)
-            }
-            (Step::Segment(segment), Cursor::Offset(offset)) => {
-                segment.start_bytes <= offset && self.starts_whole(*index)
-            }
-            _ => false,
+                    .is_some_and(|before| before < time)
+            };
+            segment.starts_whole
+                && match cursor {
+                    Cursor::Begin => false,
+                    Cursor::Line(place) => is_before(place.time),
+                    Cursor::Time(time) => is_before(time),
+                    Cursor::Offset(offset) => segment.start_bytes <= offset,
+                }
         };
         (0..steps.len()).rev().find(is_start).unwrap_or(0)
     }
@@ -202,120 +224,25 @@ impl StreamIndex {
             if segment.start_bytes == run.start_bytes {
                 counted += run.whole_line_count;
             }
-            let starts_anew = segment.maximum_time_before < run.first_time;
-            let is_start =
-                (self.kind() == StreamKind::EventLog || starts_anew) && self.starts_whole(index);
-            if counted >= line_count as u64 && is_start {
+            if counted >= line_count as u64 && self.starts_anew(segment) {
                 return index;
             }
         }
         0
     }
 
-    /// Whether no line goes on from the step before.
-    fn starts_whole(&self, step: usize) -> bool {
-        match step
-            .checked_sub(1)
-            .map(|before| &self.layout().steps[before])
-        {
-            Some(Step::Segment(before)) => !self.runs()[before.run].ends_partial,
-            Some(Step::Gap(_)) | None => true,
-        }
+    /// Whether reading may start at the segment: its lines are whole, and their places do not
+    /// depend on lines before it.
+    pub fn starts_anew(&self, segment: &Segment) -> bool {
+        let first_time = self.runs()[segment.run].first_time;
+        segment.starts_whole
+            && (self.kind() == StreamKind::EventLog || segment.maximum_time_before < first_time)
     }
-
-    fn maximum_time_before(&self, step: usize) -> Option<Timestamp> {
-        match self.layout().steps.get(step) {
-            Some(Step::Segment(segment)) => segment.maximum_time_before,
-            _ => None,
-        }
-    }
-}
-
-/// Turns segments into lines with the cursors after them.
-struct StepLines {
-    kind: StreamKind,
-    joiner: LineJoiner,
-    /// The beginning of a line whose rest the next segment has.
-    begun: Vec<u8>,
-    position_bytes: u64,
-}
-
-impl StepLines {
-    fn new(kind: StreamKind, maximum_time_before: Option<Timestamp>) -> Self {
-        let joiner = LineJoiner::after(maximum_time_before);
-        Self {
-            kind,
-            joiner,
-            begun: Vec::new(),
-            position_bytes: 0,
-        }
-    }
-
-    fn push(&mut self, segment: &Segment, bytes: &[u8]) -> Vec<(Line, Cursor)> {
-        let mut lines = Vec::new();
-        if segment.start_bytes != self.position_bytes {
-            // Another generation: what was begun in the former one does not go on.
-            lines.extend(self.end_begun());
-        }
-        self.position_bytes = segment.start_bytes;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.position_bytes += line.len() as u64;
-            match line.strip_suffix(b"\n") {
-                Some(line) if self.begun.is_empty() => lines.extend(self.line(line)),
-                Some(rest) => {
-                    self.begun.extend_from_slice(rest);
-                    lines.extend(self.end_begun());
-                }
-                None => self.begun.extend_from_slice(line),
-            }
-        }
-        lines
-    }
-
-    /// What was begun and does not go on.
-    fn finish(&mut self) -> Vec<(Line, Cursor)> {
-        let mut lines = self.end_begun();
-        lines.extend(self.joiner.finish().into_iter().map(placed));
-        lines
-    }
-
-    fn end_begun(&mut self) -> Vec<(Line, Cursor)> {
-        match std::mem::take(&mut self.begun) {
-            begun if begun.is_empty() => Vec::new(),
-            begun => self.line(&begun),
-        }
-    }
-
-    fn line(&mut self, line: &[u8]) -> Vec<(Line, Cursor)> {
-        match self.kind {
-            StreamKind::Container => self.joiner.push(line).into_iter().map(placed).collect(),
-            StreamKind::EventLog => {
-                let line = Line {
-                    text: line.to_vec(),
-                    time: None,
-                    output: None,
-                };
-                vec![(line, Cursor::Offset(self.position_bytes))]
-            }
-        }
-    }
-}
-
-fn placed(line: PlacedLine) -> (Line, Cursor) {
-    (line.line, Cursor::Line(line.place))
 }
 
 fn as_gap(step: &Step) -> Option<Gap> {
     match step {
         Step::Gap(gap) => Some(gap.clone()),
         Step::Segment(_) => None,
-    }
-}
-
-fn is_up_to(after: Cursor, cursor: Cursor) -> bool {
-    match (after, cursor) {
-        (Cursor::Line(place), Cursor::Line(cursor)) => place.is_up_to(&cursor),
-        (Cursor::Offset(offset), Cursor::Offset(cursor)) => offset <= cursor,
-        _ => false,
     }
 }

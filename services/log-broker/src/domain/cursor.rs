@@ -36,6 +36,20 @@ pub enum Cursor {
     Line(LinePlace),
     /// After this many bytes of an event log.
     Offset(u64),
+    /// After the lines of a container whose place is before this time.
+    Time(Timestamp),
+}
+
+impl Cursor {
+    /// Whether a line that ends at `self` lies before or at `other`, where a reader goes on.
+    pub fn is_up_to(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Line(place), Self::Line(other)) => place.is_up_to(&other),
+            (Self::Line(place), Self::Time(time)) => place.time < time,
+            (Self::Offset(offset), Self::Offset(other)) => offset <= other,
+            _ => false,
+        }
+    }
 }
 
 /// The token is damaged or belongs to another stream.
@@ -47,6 +61,7 @@ const VERSION: u8 = 1;
 const BEGIN: u8 = 0;
 const LINE: u8 = 1;
 const OFFSET: u8 = 2;
+const TIME: u8 = 3;
 
 impl Cursor {
     /// The token.
@@ -69,6 +84,10 @@ impl Cursor {
                 bytes.push(OFFSET);
                 bytes.extend_from_slice(&offset.to_be_bytes());
             }
+            Self::Time(time) => {
+                bytes.push(TIME);
+                bytes.extend_from_slice(&time.as_nanosecond().to_be_bytes());
+            }
         }
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -87,9 +106,8 @@ impl Cursor {
         };
         let cursor = parse(&bytes, fingerprint(stream)).ok_or(InvalidCursor)?;
         match (cursor, stream.source.kind()) {
-            (Self::Line(_), StreamKind::EventLog) | (Self::Offset(_), StreamKind::Container) => {
-                Err(InvalidCursor)
-            }
+            (Self::Line(_) | Self::Time(_), StreamKind::EventLog)
+            | (Self::Offset(_), StreamKind::Container) => Err(InvalidCursor),
             _ => Ok(cursor),
         }
     }
@@ -104,14 +122,19 @@ fn parse(bytes: &[u8], expected: [u8; 8]) -> Option<Cursor> {
             let (time, rest) = rest.split_first_chunk()?;
             let (ordinal, rest) = rest.split_first_chunk()?;
             Some(Cursor::Line(LinePlace {
-                time: Timestamp::from_nanosecond(i128::from_be_bytes(*time)).ok()?,
+                time: time_of(*time)?,
                 ordinal: u32::from_be_bytes(*ordinal),
                 hash: u64::from_be_bytes(rest.try_into().ok()?),
             }))
         }
         OFFSET => Some(Cursor::Offset(u64::from_be_bytes(rest.try_into().ok()?))),
+        TIME => Some(Cursor::Time(time_of(rest.try_into().ok()?)?)),
         _ => None,
     }
+}
+
+fn time_of(bytes: [u8; 16]) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(i128::from_be_bytes(bytes)).ok()
 }
 
 fn fingerprint(stream: &StreamName) -> [u8; 8] {
@@ -152,6 +175,10 @@ mod tests {
             let cursor = Cursor::Line(LinePlace { time, ordinal, hash });
             let stream = container("pod");
             prop_assert_eq!(Cursor::decode(&cursor.encode(&stream), &stream), Ok(cursor));
+            let cursor = Cursor::Time(time);
+            prop_assert_eq!(Cursor::decode(&cursor.encode(&stream), &stream), Ok(cursor));
+            let token = cursor.encode(&event_log());
+            prop_assert_eq!(Cursor::decode(&token, &event_log()), Err(InvalidCursor));
             let cursor = Cursor::Offset(hash);
             prop_assert_eq!(Cursor::decode(&cursor.encode(&event_log()), &event_log()), Ok(cursor));
         }

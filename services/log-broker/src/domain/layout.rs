@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{generation::groups, run::Run, stream::StreamKind};
+use super::{generation::groups, open_lines::OpenLines, run::Run, stream::StreamKind};
 
 /// Part of a run that stands for its bytes in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Segment {
     pub end_bytes: u64,
     /// Highest time of all lines before it in the stream.
     pub maximum_time_before: Option<Timestamp>,
+    /// Whether no line goes on in it that began before it.
+    pub starts_whole: bool,
 }
 
 /// Bytes of a file that no record holds, though later ones are there.
@@ -56,7 +58,9 @@ impl Layout {
     pub fn new(kind: StreamKind, runs: &[Run]) -> Self {
         let mut steps = Vec::new();
         let mut maximum_time = None;
+        let mut open_lines = OpenLines::default();
         for group in groups(kind, runs) {
+            open_lines = open_lines.in_next_file();
             let mut members = group.members;
             members.sort_by_key(|index| {
                 (
@@ -79,13 +83,16 @@ impl Layout {
                         next_run: index,
                         at_the_beginning: steps.is_empty(),
                     }));
+                    open_lines = OpenLines::default();
                 }
                 steps.push(Step::Segment(Segment {
                     run: index,
                     start_bytes: position.max(run.start_bytes),
                     end_bytes: run.end_bytes,
                     maximum_time_before: maximum_time,
+                    starts_whole: !open_lines.any(),
                 }));
+                open_lines = open_lines.then(run.open_lines);
                 position = run.end_bytes;
                 maximum_time = maximum_time.max(run.maximum_time);
             }

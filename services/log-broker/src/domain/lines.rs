@@ -20,6 +20,8 @@ pub struct Line {
     pub time: Option<Timestamp>,
     /// Where; `None` when it is not known.
     pub output: Option<Output>,
+    /// Whether no line end follows it: it goes on in the next line, or its end was never written.
+    pub unterminated: bool,
 }
 
 /// A container's line and where it stands.
@@ -64,12 +66,12 @@ impl LineJoiner {
     pub fn push(&mut self, line: &[u8]) -> Vec<PlacedLine> {
         let Some(cri) = CriLine::parse(line) else {
             let time = self.last.map_or(Timestamp::UNIX_EPOCH, |(time, _)| time);
-            return self.cut(time, None, line.to_vec());
+            return self.cut(time, None, line.to_vec(), false);
         };
         let partial = self.partial(cri.output);
         let begin = *partial.begin.get_or_insert(cri.time);
         partial.text.extend_from_slice(cri.text);
-        if cri.partial && partial.text.len() < MAX_LINE_BYTES {
+        if cri.partial && partial.text.len() <= MAX_LINE_BYTES {
             return Vec::new();
         }
         let keep = if cri.partial {
@@ -81,12 +83,12 @@ impl LineJoiner {
         if !cri.partial {
             partial.begin = None;
         }
-        self.cut(begin, Some(cri.output), text)
+        self.cut(begin, Some(cri.output), text, cri.partial)
     }
 
     /// Takes a line of the Kubernetes log API, which has joined it.
     pub fn push_joined(&mut self, time: Timestamp, text: Vec<u8>) -> Vec<PlacedLine> {
-        self.cut(time, None, text)
+        self.cut(time, None, text, false)
     }
 
     /// What was begun and not ended, when nothing more will come.
@@ -95,7 +97,7 @@ impl LineJoiner {
         for output in [Output::Stdout, Output::Stderr] {
             let Partial { text, begin } = std::mem::take(self.partial(output));
             if let Some(begin) = begin {
-                lines.extend(self.cut(begin, Some(output), text));
+                lines.extend(self.cut(begin, Some(output), text, true));
             }
         }
         lines
@@ -113,18 +115,25 @@ impl LineJoiner {
         time: Timestamp,
         output: Option<Output>,
         mut text: Vec<u8>,
+        unterminated: bool,
     ) -> Vec<PlacedLine> {
         let mut lines = Vec::new();
         while text.len() > MAX_LINE_BYTES {
             let rest = text.split_off(MAX_LINE_BYTES);
-            lines.push(self.place(time, output, text));
+            lines.push(self.place(time, output, text, true));
             text = rest;
         }
-        lines.push(self.place(time, output, text));
+        lines.push(self.place(time, output, text, unterminated));
         lines
     }
 
-    fn place(&mut self, time: Timestamp, output: Option<Output>, text: Vec<u8>) -> PlacedLine {
+    fn place(
+        &mut self,
+        time: Timestamp,
+        output: Option<Output>,
+        text: Vec<u8>,
+        unterminated: bool,
+    ) -> PlacedLine {
         let (place_time, ordinal) = match self.last {
             Some((last, ordinal)) if time <= last => (last, ordinal + 1),
             _ => (time, 0),
@@ -140,6 +149,7 @@ impl LineJoiner {
                 text,
                 time: Some(time),
                 output,
+                unterminated,
             },
             place,
         }
@@ -215,5 +225,7 @@ mod tests {
         let places = |lines: &[PlacedLine]| lines.iter().map(|line| line.place).collect::<Vec<_>>();
         assert_eq!(places(&live).len(), 2);
         assert_eq!(places(&live), places(&archived));
+        let ends = archived.iter().map(|line| line.line.unterminated);
+        assert_eq!(ends.collect::<Vec<_>>(), [true, false]);
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     cri::CriLine,
+    open_lines::OpenLines,
     record::{Generation, RawRecord},
 };
 
@@ -40,8 +41,10 @@ pub struct Run {
     pub first_time: Option<Timestamp>,
     /// Highest time of a line.
     pub maximum_time: Option<Timestamp>,
-    /// Whether the last line of one of the outputs goes on, or the last line is torn.
-    pub ends_partial: bool,
+    /// Whether a line of it is partial or torn, so that the container's lines are not its lines.
+    pub has_parts: bool,
+    /// What is begun at its end.
+    pub open_lines: OpenLines,
     /// Some of the lines, the first always.
     pub marks: Vec<Mark>,
 }
@@ -133,8 +136,6 @@ struct Open {
     piece: Piece,
     marks_every: u64,
     line_count: u64,
-    /// Whether standard output's and standard error's last lines go on.
-    partial_outputs: [bool; 2],
 }
 
 impl Open {
@@ -147,7 +148,8 @@ impl Open {
             whole_line_count: 0,
             first_time: None,
             maximum_time: None,
-            ends_partial: false,
+            has_parts: false,
+            open_lines: OpenLines::default(),
             marks: Vec::new(),
         };
         Self {
@@ -157,7 +159,6 @@ impl Open {
             },
             marks_every: 1,
             line_count: 0,
-            partial_outputs: [false; 2],
         }
     }
 
@@ -184,11 +185,10 @@ impl Open {
             run.first_time = time;
         }
         run.maximum_time = run.maximum_time.max(time);
-        if let Some(line) = cri {
-            self.partial_outputs[line.output as usize] = line.partial;
-        }
-        run.ends_partial = record.torn || self.partial_outputs.contains(&true);
-        run.whole_line_count += u64::from(!record.torn && cri.is_none_or(|line| !line.partial));
+        let is_part = record.torn || cri.is_some_and(|line| line.partial);
+        run.has_parts |= is_part;
+        run.open_lines.push(cri.as_ref(), record.torn);
+        run.whole_line_count += u64::from(!is_part);
         if self.line_count.is_multiple_of(self.marks_every) {
             let hash = hash_of(&record.line);
             run.marks.push(Mark {
@@ -281,7 +281,7 @@ mod tests {
         let object = RawObject::parse(text.as_bytes());
         assert_eq!(ranges(&object), [(0, 8, "long\nend")]);
         let run = &object.pieces[0].run;
-        assert_eq!((run.whole_line_count, run.ends_partial), (1, true));
+        assert_eq!((run.whole_line_count, run.open_lines.any()), (1, true));
     }
 
     #[test]

@@ -21,6 +21,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 const LIMITS: Limits = Limits {
     lines: 1000,
     text_bytes: 1 << 20,
+    until: None,
 };
 
 /// One follower. It reads when it is asked for more, so a slow one holds one answer and no queue.

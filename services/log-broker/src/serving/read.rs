@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Serving, Target, before, resolve::not_found};
 use crate::{
     applications::AttemptView,
-    archive::{Limits, OpenGaps, PageEnd, StreamIndex},
+    archive::{ArchivePage, Limits, OpenGaps, PageEnd, StreamIndex},
     cluster::{LiveContainer, LiveLogs},
     domain::{
         completeness::Completeness,
@@ -37,6 +37,20 @@ pub struct Answer {
     pub completeness: Completeness,
 }
 
+impl Answer {
+    fn of(page: ArchivePage, finished: bool) -> Self {
+        // Lines behind the time that was asked for do not come any more once a later one is there.
+        let may_grow = !finished && page.end != PageEnd::Until;
+        Self {
+            at_end: page.end != PageEnd::Full,
+            finished,
+            completeness: Completeness::of(page.gaps, may_grow),
+            lines: page.lines,
+            next: page.next,
+        }
+    }
+}
+
 /// What is known of a stream at one moment.
 struct Moment {
     index: Arc<StreamIndex>,
@@ -62,24 +76,25 @@ impl Serving {
             ended,
             open_gaps,
         } = self.moment(target).await?;
-        let page = index.read(&self.objects, cursor, limits, open_gaps).await?;
-        let mut answer = Answer {
-            at_end: page.end != PageEnd::Full,
-            finished: page.end == PageEnd::Archive && ended,
-            completeness: Completeness::of(page.gaps, !ended || page.end != PageEnd::Archive),
-            lines: page.lines,
-            next: page.next,
-        };
-        if page.end == PageEnd::Archive && !ended {
-            let live = self.live_after(target, &index, answer.next).await?;
+        let mut page = index.read(&self.objects, cursor, limits, open_gaps).await?;
+        let mut finished = false;
+        if page.end == PageEnd::Archive && ended {
+            if index.is_empty() {
+                return Err(not_found("the stream has no lines").into());
+            }
+            finished = true;
+        } else if page.end == PageEnd::Archive {
+            let live = self.live_after(target, &index, page.next).await?;
             if live.is_none() && index.is_empty() {
                 return Err(not_found("the stream has neither archived nor live lines").into());
             }
-            append(&mut answer, live.unwrap_or_default(), limits);
-        } else if index.is_empty() {
-            return Err(not_found("the stream has no lines").into());
+            let live = live.unwrap_or_default().into_iter();
+            page.extend(
+                live.map(|PlacedLine { line, place }| (line, Cursor::Line(place))),
+                limits,
+            );
         }
-        Ok(answer)
+        Ok(Answer::of(page, finished))
     }
 
     /// The cursor before the last so many lines.
@@ -157,6 +172,11 @@ impl Serving {
             pod: pod.clone(),
             container: container.clone(),
         };
+        // When no archived line is late enough, the live log is asked for what follows the archive.
+        let cursor = match cursor {
+            Cursor::Time(_) if !index.is_empty() => index.tail(&self.objects, 0, false).await?,
+            cursor => cursor,
+        };
         match ask_live(&**live, &container, index, cursor).await {
             Err(error) if !index.is_empty() => {
                 tracing::warn!(error = %crate::error::chain(&error), "live log not read, archive only");
@@ -175,9 +195,11 @@ async fn ask_live(
     index: &StreamIndex,
     cursor: Cursor,
 ) -> Result<Option<Vec<PlacedLine>>, Error> {
-    let Cursor::Line(place) = cursor else {
-        let lines = live.read(container, None).await?;
-        return Ok(lines.map(|lines| if index.is_empty() { lines } else { Vec::new() }));
+    let place = match cursor {
+        Cursor::Line(place) => place,
+        _ if !index.is_empty() => return Ok(Some(Vec::new())),
+        Cursor::Time(time) => return live.read(container, Some(time)).await,
+        Cursor::Begin | Cursor::Offset(_) => return live.read(container, None).await,
     };
     let since = place.time.checked_sub(OVERLAP).ok();
     let Some(mut lines) = live.read(container, since).await? else {
@@ -216,18 +238,4 @@ async fn counts_right(
         .and_then(|first| index.runs()[first.run].first_time);
     Ok(file_begin.is_some_and(|time| time < cursor.time)
         || stream_begin.is_none_or(|begin| begin == cursor.time))
-}
-
-fn append(answer: &mut Answer, live: Vec<PlacedLine>, limits: Limits) {
-    let mut text_bytes: usize = answer.lines.iter().map(|line| line.text.len()).sum();
-    for PlacedLine { line, place } in live {
-        text_bytes += line.text.len();
-        let is_full = answer.lines.len() >= limits.lines || text_bytes > limits.text_bytes;
-        if is_full && !answer.lines.is_empty() {
-            answer.at_end = false;
-            return;
-        }
-        answer.lines.push(line);
-        answer.next = Cursor::Line(place);
-    }
 }

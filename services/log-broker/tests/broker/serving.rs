@@ -12,16 +12,17 @@ use crate::{
     world::{PATH, World},
 };
 
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     lines: 1000,
     text_bytes: 1 << 20,
+    until: None,
 };
 
 /// A reproducible sequence.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(0x5851_f42d_4c95_7f2d)
@@ -40,7 +41,7 @@ async fn target(serving: &Serving, source: SourceRequest) -> Target {
     serving.resolve(request).await.unwrap()
 }
 
-async fn driver_target(serving: &Serving) -> Target {
+pub(crate) async fn driver_target(serving: &Serving) -> Target {
     target(
         serving,
         SourceRequest::Container {
@@ -51,7 +52,7 @@ async fn driver_target(serving: &Serving) -> Target {
     .await
 }
 
-fn texts(answer: &Answer) -> Vec<String> {
+pub(crate) fn texts(answer: &Answer) -> Vec<String> {
     answer
         .lines
         .iter()
@@ -60,7 +61,7 @@ fn texts(answer: &Answer) -> Vec<String> {
 }
 
 /// Lines with their times, some of them equal.
-fn written(count: usize, random: &mut Random) -> Vec<(Timestamp, String)> {
+pub(crate) fn written(count: usize, random: &mut Random) -> Vec<(Timestamp, String)> {
     let mut time: Timestamp = "2026-11-21T02:00:00Z".parse().unwrap();
     let mut lines = Vec::new();
     for number in 0..count {
@@ -71,7 +72,7 @@ fn written(count: usize, random: &mut Random) -> Vec<(Timestamp, String)> {
     lines
 }
 
-fn cri(lines: &[(Timestamp, String)]) -> Vec<String> {
+pub(crate) fn cri(lines: &[(Timestamp, String)]) -> Vec<String> {
     lines
         .iter()
         .map(|(time, text)| format!("{time} stdout F {text}"))
@@ -111,6 +112,7 @@ async fn reads_each_line_once(seed: u64) {
             let limits = Limits {
                 lines: 1 + random.below(20),
                 text_bytes: 1 + random.below(200),
+                until: None,
             };
             let cursor = Cursor::decode(&token, &target.stream).unwrap();
             let answer = serving.read(&target, cursor, limits).await.unwrap();

@@ -1,0 +1,273 @@
+//! The steps of a stream as lines.
+
+use jiff::Timestamp;
+
+use super::{index::StreamIndex, objects::RawObjects};
+use crate::{
+    domain::{
+        cursor::Cursor,
+        layout::{Gap, Segment, Step},
+        lines::{Line, LineJoiner, MAX_LINE_BYTES, PlacedLine},
+        stream::StreamKind,
+    },
+    error::Error,
+};
+
+/// Most of a container's file that is kept while its newline is awaited; no runtime writes such
+/// lines.
+const MAX_BEGUN_BYTES: usize = 2 * MAX_LINE_BYTES;
+
+/// A line and the cursor after it.
+pub type LineAndCursor = (Line, Cursor);
+
+/// What a step gives.
+#[derive(Debug)]
+pub struct StepLines {
+    /// The gap, when the step is one.
+    pub gap: Option<Gap>,
+    /// The lines that end in it.
+    pub lines: Vec<LineAndCursor>,
+}
+
+/// Reads one step of a stream after another.
+#[derive(Debug)]
+pub struct StepReader {
+    kind: StreamKind,
+    next_step: usize,
+    joiner: LineJoiner,
+    /// The beginning of a line whose rest the next segment has.
+    begun: Vec<u8>,
+    /// Where what was begun, or else the next line, starts in its file.
+    position_bytes: u64,
+}
+
+impl StepReader {
+    /// A reader from a step on. Lines get their right places when no line before the step has the
+    /// time of one that is asked for.
+    pub fn at(index: &StreamIndex, step: usize) -> Self {
+        let maximum_time_before = match index.layout().steps.get(step) {
+            Some(Step::Segment(segment)) => segment.maximum_time_before,
+            _ => None,
+        };
+        Self::new(index.kind(), step, maximum_time_before)
+    }
+
+    fn new(kind: StreamKind, next_step: usize, maximum_time_before: Option<Timestamp>) -> Self {
+        Self {
+            kind,
+            next_step,
+            joiner: LineJoiner::after(maximum_time_before),
+            begun: Vec::new(),
+            position_bytes: 0,
+        }
+    }
+
+    /// The step that is read next.
+    pub fn next_step(&self) -> usize {
+        self.next_step
+    }
+
+    /// Reads the next step; `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn read(
+        &mut self,
+        index: &StreamIndex,
+        objects: &RawObjects,
+    ) -> Result<Option<StepLines>, Error> {
+        let Some(step) = index.layout().steps.get(self.next_step) else {
+            return Ok(None);
+        };
+        let read = match step {
+            Step::Gap(gap) => StepLines {
+                gap: Some(gap.clone()),
+                lines: self.finish(),
+            },
+            Step::Segment(segment) => StepLines {
+                gap: None,
+                lines: self.push(segment, &index.bytes(objects, segment).await?),
+            },
+        };
+        self.next_step += 1;
+        Ok(Some(read))
+    }
+
+    /// What was begun and does not go on.
+    pub fn finish(&mut self) -> Vec<LineAndCursor> {
+        let mut lines = self.end_begun(true);
+        lines.extend(self.joiner.finish().into_iter().map(placed));
+        lines
+    }
+
+    fn push(&mut self, segment: &Segment, bytes: &[u8]) -> Vec<LineAndCursor> {
+        let mut lines = Vec::new();
+        if segment.start_bytes != self.position_bytes + self.begun.len() as u64 {
+            // Another generation: what was begun in the former one does not go on.
+            lines.extend(self.end_begun(true));
+            self.position_bytes = segment.start_bytes;
+        }
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(line) if self.begun.is_empty() => self.line(line, false, &mut lines),
+                Some(rest) => {
+                    self.begin(rest, &mut lines);
+                    lines.extend(self.end_begun(false));
+                }
+                None => self.begin(line, &mut lines),
+            }
+        }
+        lines
+    }
+
+    /// Adds to what was begun, and gives what is too long to be kept.
+    fn begin(&mut self, part: &[u8], lines: &mut Vec<LineAndCursor>) {
+        let limit = match self.kind {
+            StreamKind::Container => MAX_BEGUN_BYTES,
+            StreamKind::EventLog => MAX_LINE_BYTES,
+        };
+        self.begun.extend_from_slice(part);
+        while self.begun.len() > limit {
+            let rest = self.begun.split_off(limit);
+            let piece = std::mem::replace(&mut self.begun, rest);
+            self.line(&piece, true, lines);
+        }
+    }
+
+    fn end_begun(&mut self, unterminated: bool) -> Vec<LineAndCursor> {
+        let mut lines = Vec::new();
+        let begun = std::mem::take(&mut self.begun);
+        if !begun.is_empty() {
+            self.line(&begun, unterminated, &mut lines);
+        }
+        lines
+    }
+
+    /// Takes a line of the file, which has a newline unless it is `unterminated`.
+    fn line(&mut self, line: &[u8], unterminated: bool, lines: &mut Vec<LineAndCursor>) {
+        let newline_bytes = u64::from(!unterminated);
+        if self.kind == StreamKind::Container {
+            self.position_bytes += line.len() as u64 + newline_bytes;
+            let mut joined = self.joiner.push(line);
+            if let Some(last) = joined.last_mut() {
+                last.line.unterminated |= unterminated;
+            }
+            lines.extend(joined.into_iter().map(placed));
+            return;
+        }
+        let mut rest = line;
+        loop {
+            let (text, after) = rest.split_at(rest.len().min(MAX_LINE_BYTES));
+            let is_last = after.is_empty();
+            self.position_bytes += text.len() as u64 + if is_last { newline_bytes } else { 0 };
+            let line = Line {
+                text: text.to_vec(),
+                time: None,
+                output: None,
+                unterminated: unterminated || !is_last,
+            };
+            lines.push((line, Cursor::Offset(self.position_bytes)));
+            if is_last {
+                return;
+            }
+            rest = after;
+        }
+    }
+}
+
+fn placed(line: PlacedLine) -> LineAndCursor {
+    (line.line, Cursor::Line(line.place))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn segment(start_bytes: u64, length: usize) -> Segment {
+        Segment {
+            run: 0,
+            start_bytes,
+            end_bytes: start_bytes + length as u64,
+            maximum_time_before: None,
+            starts_whole: true,
+        }
+    }
+
+    /// Feeds a file in parts; gives the lines with their cursors.
+    fn read(kind: StreamKind, file: &[u8], cuts: &[usize]) -> Vec<LineAndCursor> {
+        let mut reader = StepReader::new(kind, 0, None);
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (file.len() + 1)).collect();
+        cuts.extend([0, file.len()]);
+        cuts.sort_unstable();
+        let mut lines = Vec::new();
+        for pair in cuts.windows(2) {
+            let bytes = &file[pair[0]..pair[1]];
+            lines.extend(reader.push(&segment(pair[0] as u64, bytes.len()), bytes));
+        }
+        lines.extend(reader.finish());
+        lines
+    }
+
+    fn joined(lines: &[LineAndCursor]) -> Vec<u8> {
+        let text = |(line, _): &LineAndCursor| {
+            let mut text = line.text.clone();
+            text.extend((!line.unterminated).then_some(b'\n'));
+            text
+        };
+        lines.iter().flat_map(text).collect()
+    }
+
+    #[test]
+    fn long_line_of_an_event_log_is_cut_at_the_same_bytes_however_it_came() {
+        let mut file = vec![b'a'; 2 * MAX_LINE_BYTES + 7];
+        file.extend_from_slice(b"\nshort\n");
+        file.extend(vec![b'b'; MAX_LINE_BYTES]);
+        file.push(b'\n');
+        let whole = read(StreamKind::EventLog, &file, &[]);
+        let parts = [5, MAX_LINE_BYTES - 1, MAX_LINE_BYTES, MAX_LINE_BYTES + 9];
+        assert!(whole == read(StreamKind::EventLog, &file, &parts));
+        let ends: Vec<_> = whole
+            .iter()
+            .map(|(line, after)| (line.text.len(), line.unterminated, *after))
+            .collect();
+        let limit = MAX_LINE_BYTES as u64;
+        let expected = [
+            (MAX_LINE_BYTES, true, Cursor::Offset(limit)),
+            (MAX_LINE_BYTES, true, Cursor::Offset(2 * limit)),
+            (7, false, Cursor::Offset(2 * limit + 8)),
+            (5, false, Cursor::Offset(2 * limit + 14)),
+            (MAX_LINE_BYTES, false, Cursor::Offset(3 * limit + 15)),
+        ];
+        assert_eq!(ends, expected);
+    }
+
+    #[test]
+    fn file_without_newline_is_not_kept_in_memory() {
+        let part = vec![b'x'; MAX_LINE_BYTES];
+        for kind in [StreamKind::Container, StreamKind::EventLog] {
+            let mut reader = StepReader::new(kind, 0, None);
+            let mut text_bytes = 0;
+            for number in 0..20 {
+                let lines = reader.push(&segment(number * part.len() as u64, part.len()), &part);
+                text_bytes += lines.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+                assert!(reader.begun.len() <= MAX_BEGUN_BYTES, "{kind:?}");
+            }
+            let rest = reader.finish();
+            text_bytes += rest.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+            assert_eq!(text_bytes, 20 * MAX_LINE_BYTES, "{kind:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_log_comes_back(file in "[ab\n]{0,60}", cuts: Vec<usize>) {
+            let lines = read(StreamKind::EventLog, file.as_bytes(), &cuts);
+            prop_assert_eq!(joined(&lines), file.as_bytes());
+            let end = lines.last().map_or(Cursor::Offset(0), |(_, after)| *after);
+            prop_assert_eq!(end, Cursor::Offset(file.len() as u64));
+        }
+    }
+}
