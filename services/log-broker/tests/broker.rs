@@ -10,10 +10,14 @@ mod assembly;
 mod corpora;
 #[path = "broker/process.rs"]
 mod process;
+#[path = "broker/random.rs"]
+mod random;
 #[path = "broker/ranges.rs"]
 mod ranges;
 #[path = "broker/raw.rs"]
 mod raw;
+#[path = "broker/recorded.rs"]
+mod recorded;
 #[path = "broker/serving.rs"]
 mod serving;
 #[path = "broker/watch.rs"]

@@ -7,8 +7,9 @@ use moka_log_broker::{
 };
 
 use crate::{
+    random::Random,
     raw::{object, objects},
-    serving::{LIMITS, Random, cri, driver_target, texts, written},
+    serving::{LIMITS, cri, driver_target, texts, written},
     world::{PATH, World},
 };
 

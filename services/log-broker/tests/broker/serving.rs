@@ -8,6 +8,7 @@ use moka_log_broker::{
 };
 
 use crate::{
+    random::Random,
     raw::{attempt, object, objects, text},
     world::{PATH, World},
 };
@@ -17,19 +18,6 @@ pub(crate) const LIMITS: Limits = Limits {
     text_bytes: 1 << 20,
     until: None,
 };
-
-/// A reproducible sequence.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
-        (self.0 >> 33) as usize % limit
-    }
-}
 
 async fn target(serving: &Serving, source: SourceRequest) -> Target {
     let application_id = attempt().application_id;
