@@ -1,5 +1,6 @@
 //! What `kubectl kustomize` makes of every folder that is applied: as agreed, and within the rules.
 
+mod fluent_bit;
 mod policy;
 mod snapshots;
 
@@ -12,10 +13,11 @@ use std::{
 use serde_json::Value;
 
 /// Every folder that somebody applies.
-const APPLIED: [&str; 6] = [
+const APPLIED: [&str; 7] = [
     "overlays/local",
     "overlays/submission-fleet",
     "platform/alerts",
+    "platform/fluent-bit",
     "platform/s3",
     "platform/spark-jobs",
     "platform/yunikorn",
