@@ -10,7 +10,7 @@ use moka_core::PublicError;
 use moka_proto::logs::v1::{
     FollowLogRequest, FollowLogResponse, GetEventLogRequest, GetEventLogResponse,
     ListLogStreamsRequest, ListLogStreamsResponse, ReadLogRequest, ReadLogResponse,
-    log_service_server::LogService,
+    SearchLogRequest, SearchLogResponse, log_service_server::LogService,
 };
 use moka_rpc::{Fingerprint, Page, server::until_stopped, status_of};
 use tokio_util::sync::CancellationToken;
@@ -115,6 +115,17 @@ impl LogService for LogApi {
             answers,
             self.stop.clone(),
         ))))
+    }
+
+    async fn search_log(
+        &self,
+        request: Request<SearchLogRequest>,
+    ) -> Result<Response<SearchLogResponse>, Status> {
+        let parse::Search { request, page } =
+            parse::search(request.into_inner()).map_err(status)?;
+        let answer = self.serving.search(&request, page.after.as_deref());
+        let answer = answer.await.map_err(status)?;
+        Ok(Response::new(convert::search_answer(answer, &page)))
     }
 
     async fn get_event_log(

@@ -3,9 +3,11 @@
 mod index;
 mod objects;
 mod read;
+mod search;
 mod steps;
 
-pub use index::{StreamIndex, StreamObject};
+pub use index::{ObjectPart, StreamIndex, StreamObject};
 pub use objects::RawObjects;
 pub use read::{ArchivePage, Limits, OpenGaps, PageEnd};
+pub use search::{ArchiveSearch, SearchBudget, SearchEnd};
 pub use steps::{LineAndCursor, StepLines, StepReader};

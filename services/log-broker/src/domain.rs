@@ -6,13 +6,16 @@ pub mod completeness;
 pub mod cri;
 pub mod cursor;
 pub mod generation;
+pub mod hits;
 pub mod keys;
 pub mod layout;
 pub mod lines;
 pub mod manifest;
 pub mod open_lines;
+pub mod pattern;
 pub mod record;
 pub mod run;
+pub mod screen;
 pub mod stream;
 #[cfg(test)]
 mod testing;

@@ -29,6 +29,9 @@ pub enum Error {
         /// How.
         source: moka_kube::Error,
     },
+    /// Work on a thread of its own did not come to an end: a defect, or the process stops.
+    #[error("work on a thread of its own did not end")]
+    Stopped,
     /// The caller's cursor cannot be used.
     #[error(transparent)]
     Cursor(#[from] InvalidCursor),
@@ -50,7 +53,7 @@ impl From<Error> for PublicError {
                 tracing::warn!(cluster, error = %source, "cluster failed");
                 source.into()
             }
-            Error::Damaged { .. } | Error::Key(_) => {
+            Error::Damaged { .. } | Error::Key(_) | Error::Stopped => {
                 tracing::error!(error = %chain(&error), "defect");
                 Self::new(
                     ErrorReason::Internal,

@@ -40,6 +40,10 @@ pub const SERVICE: ServiceInfo = ServiceInfo {
     default_admin_listen: "127.0.0.1:7503",
 };
 
+/// What one call of `SearchLog` looks at before it ends its page.
+const SEARCH_BYTES: u64 = 1 << 30;
+const SEARCH_TIME: Duration = Duration::from_secs(5);
+
 /// Wires the service and starts its tasks.
 ///
 /// # Errors
@@ -117,6 +121,8 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             settle,
             gap_wait: seconds(gap_wait_seconds),
             poll_interval: Duration::from_millis(follow_interval_milliseconds),
+            search_bytes: SEARCH_BYTES,
+            search_time: SEARCH_TIME,
         },
         metrics,
     };

@@ -26,6 +26,8 @@ pub struct Metrics {
     pub attempts: Gauge,
     /// `FollowLog` calls that are open.
     pub followers: Gauge,
+    /// Bytes of log that searches looked at.
+    pub searched_bytes: Counter,
     /// Age of the oldest event-log bytes that are shipped and not published.
     pub assembly_lag_seconds: Gauge<f64, AtomicU64>,
 }
@@ -43,6 +45,7 @@ impl Metrics {
             gaps,
             attempts,
             followers,
+            searched_bytes,
             assembly_lag_seconds,
         } = metrics.clone();
         registry.register("records_read", "Raw records that were read", records_read);
@@ -69,6 +72,11 @@ impl Metrics {
         registry.register("gaps", "Gaps in event logs that are being assembled", gaps);
         registry.register("attempts", "Attempts that the assembler looks at", attempts);
         registry.register("followers", "FollowLog calls that are open", followers);
+        registry.register(
+            "searched_bytes",
+            "Bytes of log that searches looked at",
+            searched_bytes,
+        );
         registry.register(
             "assembly_lag_seconds",
             "Age of the oldest event-log bytes that are shipped and not published",

@@ -5,6 +5,7 @@ mod follow;
 mod indexes;
 mod read;
 mod resolve;
+mod search;
 mod streams;
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use moka_core::clock::Clock;
 pub use read::Answer;
 pub use resolve::{SourceRequest, StreamRequest, Target};
+pub use search::{SearchAnswer, SearchRequest, SearchScope};
 pub use streams::StreamView;
 pub(crate) use streams::page_key;
 
@@ -33,6 +35,10 @@ pub struct ServingSettings {
     pub gap_wait: Duration,
     /// How often a follower looks for more.
     pub poll_interval: Duration,
+    /// How many bytes of log one search looks at before it ends its page.
+    pub search_bytes: u64,
+    /// How long one search looks before it ends its page.
+    pub search_time: Duration,
 }
 
 /// Everything that serving needs. Clones share it.

@@ -18,6 +18,10 @@ mod ranges;
 mod raw;
 #[path = "broker/recorded.rs"]
 mod recorded;
+#[path = "broker/search.rs"]
+mod search;
+#[path = "broker/search_reference.rs"]
+mod search_reference;
 #[path = "broker/serving.rs"]
 mod serving;
 #[path = "broker/watch.rs"]

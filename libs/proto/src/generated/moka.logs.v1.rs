@@ -245,6 +245,105 @@ impl CompletenessVerdict {
         }
     }
 }
+/// Asks for lines that match.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchLogRequest {
+    /// Whether upper and lower case are the same.
+    #[prost(bool, tag = "6")]
+    pub ignore_case: bool,
+    /// So many lines before each hit; at most 50.
+    #[prost(int32, tag = "7")]
+    pub lines_before: i32,
+    /// So many lines after each hit; at most 50.
+    #[prost(int32, tag = "8")]
+    pub lines_after: i32,
+    /// At most so many hits; 0 means 50, and more than 1,000 means 1,000.
+    #[prost(int32, tag = "9")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first. `page_size` may change, nothing else.
+    #[prost(string, tag = "10")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Where to search. Required.
+    #[prost(oneof = "search_log_request::Scope", tags = "1, 2, 3")]
+    pub scope: ::core::option::Option<search_log_request::Scope>,
+    /// What to look for. Required. A line matches as with `grep`: anywhere in it, by itself, without its line end.
+    #[prost(oneof = "search_log_request::Pattern", tags = "4, 5")]
+    pub pattern: ::core::option::Option<search_log_request::Pattern>,
+}
+/// Nested message and enum types in `SearchLogRequest`.
+pub mod search_log_request {
+    /// Where to search. Required.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Scope {
+        /// One stream.
+        #[prost(message, tag = "1")]
+        Stream(super::LogStreamName),
+        /// All streams of an attempt: its driver, its executors, its event log.
+        #[prost(message, tag = "2")]
+        Attempt(super::AttemptScope),
+        /// All streams of all attempts of this application.
+        #[prost(string, tag = "3")]
+        ApplicationId(::prost::alloc::string::String),
+    }
+    /// What to look for. Required. A line matches as with `grep`: anywhere in it, by itself, without its line end.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Pattern {
+        /// This text. 1 to 1,000 bytes, without a line end.
+        #[prost(string, tag = "4")]
+        Literal(::prost::alloc::string::String),
+        /// This expression, in the syntax of Rust's `regex`; 1 to 1,000 bytes, and at most 1 MiB when it is compiled. The
+        /// text need not be UTF-8: `(?-u)` makes `.` match any byte.
+        #[prost(string, tag = "5")]
+        Regex(::prost::alloc::string::String),
+    }
+}
+/// All streams of an attempt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttemptScope {
+    /// The application. Required.
+    #[prost(string, tag = "1")]
+    pub application_id: ::prost::alloc::string::String,
+    /// The attempt; 0 means the last one that has logs.
+    #[prost(int32, tag = "2")]
+    pub attempt_number: i32,
+}
+/// A page of hits.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SearchLogResponse {
+    /// The hits, by stream as in ListLogStreams and then by line.
+    #[prost(message, repeated, tag = "1")]
+    pub hits: ::prost::alloc::vec::Vec<LogHit>,
+    /// Token of the next page; empty when everything has been searched. A call looks at some amount of log and no more, so
+    /// that a page may have a token and few hits, or none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// Bytes that this call looked at, uncompressed.
+    #[prost(int64, tag = "3")]
+    pub searched_bytes: i64,
+    /// What the page vouches for: the streams that it looked at, from their beginnings to where it ends. The worst verdict
+    /// of them, and what is lost in any.
+    #[prost(message, optional, tag = "4")]
+    pub completeness: ::core::option::Option<Completeness>,
+}
+/// A line that matches.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LogHit {
+    /// The stream, complete.
+    #[prost(message, optional, tag = "1")]
+    pub stream: ::core::option::Option<LogStreamName>,
+    /// The line.
+    #[prost(message, optional, tag = "2")]
+    pub line: ::core::option::Option<LogLine>,
+    /// The lines before it, oldest first, each cut at 16 KiB.
+    #[prost(message, repeated, tag = "3")]
+    pub before: ::prost::alloc::vec::Vec<LogLine>,
+    /// The lines after it, oldest first, each cut at 16 KiB.
+    #[prost(message, repeated, tag = "4")]
+    pub after: ::prost::alloc::vec::Vec<LogLine>,
+    /// Where ReadLog and FollowLog begin with this line.
+    #[prost(string, tag = "5")]
+    pub cursor: ::prost::alloc::string::String,
+}
 /// Asks for the streams of an application.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLogStreamsRequest {
@@ -527,6 +626,31 @@ pub mod log_service_client {
                 .insert(GrpcMethod::new("moka.logs.v1.LogService", "FollowLog"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Lines that match, of one stream or of many.
+        pub async fn search_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchLogResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moka.logs.v1.LogService/SearchLog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moka.logs.v1.LogService", "SearchLog"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Where the assembly of an application's event log stands.
         pub async fn get_event_log(
             &mut self,
@@ -591,6 +715,14 @@ pub mod log_service_server {
             &self,
             request: tonic::Request<super::FollowLogRequest>,
         ) -> std::result::Result<tonic::Response<Self::FollowLogStream>, tonic::Status>;
+        /// Lines that match, of one stream or of many.
+        async fn search_log(
+            &self,
+            request: tonic::Request<super::SearchLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SearchLogResponse>,
+            tonic::Status,
+        >;
         /// Where the assembly of an application's event log stands.
         async fn get_event_log(
             &self,
@@ -809,6 +941,51 @@ pub mod log_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moka.logs.v1.LogService/SearchLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct SearchLogSvc<T: LogService>(pub Arc<T>);
+                    impl<
+                        T: LogService,
+                    > tonic::server::UnaryService<super::SearchLogRequest>
+                    for SearchLogSvc<T> {
+                        type Response = super::SearchLogResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LogService>::search_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SearchLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

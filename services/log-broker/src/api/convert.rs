@@ -2,8 +2,8 @@
 
 use moka_proto::logs::v1::{
     Completeness, CompletenessVerdict, ContainerSource, EventLog, EventLogSource, EventLogState,
-    FollowLogResponse, ListLogStreamsResponse, LogLine, LogStream, LogStreamName, LostRange,
-    OutputKind, ReadLogResponse, log_stream_name,
+    FollowLogResponse, ListLogStreamsResponse, LogHit, LogLine, LogStream, LogStreamName,
+    LostRange, OutputKind, ReadLogResponse, SearchLogResponse, log_stream_name,
 };
 use moka_rpc::{Page, timestamp::to_proto};
 
@@ -11,11 +11,12 @@ use crate::{
     domain::{
         completeness,
         cri::Output,
+        hits::Hit,
         lines::Line,
         manifest::AssemblyState,
         stream::{Source, StreamName},
     },
-    serving::{Answer, EventLogView, StreamView, page_key},
+    serving::{Answer, EventLogView, SearchAnswer, StreamView, page_key},
 };
 
 pub(super) fn read_answer(answer: Answer, stream: &StreamName) -> ReadLogResponse {
@@ -32,6 +33,26 @@ pub(super) fn follow_answer(answer: Answer, stream: &StreamName) -> FollowLogRes
         next_cursor: answer.next.encode(stream),
         lines: answer.lines.into_iter().map(line).collect(),
         completeness: Some(completeness(&answer.completeness)),
+    }
+}
+
+pub(super) fn search_answer(answer: SearchAnswer, page: &Page) -> SearchLogResponse {
+    let next_page_token = answer.next.map(|next| page.token_after(&next));
+    SearchLogResponse {
+        hits: answer.hits.into_iter().map(hit).collect(),
+        next_page_token: next_page_token.unwrap_or_default(),
+        searched_bytes: signed(answer.searched_bytes),
+        completeness: Some(completeness(&answer.completeness)),
+    }
+}
+
+fn hit((stream, hit): (StreamName, Hit)) -> LogHit {
+    LogHit {
+        cursor: hit.start.encode(&stream),
+        stream: Some(stream_name(&stream)),
+        line: Some(line(hit.line)),
+        before: hit.before.into_iter().map(line).collect(),
+        after: hit.after.into_iter().map(line).collect(),
     }
 }
 

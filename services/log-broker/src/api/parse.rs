@@ -1,5 +1,6 @@
 //! Requests that cannot be wrong any more.
 
+mod search;
 mod stream;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use moka_core::{ApplicationId, PublicError};
 use moka_proto::logs::v1::{FollowLogRequest, LogStreamName, ReadLogRequest, log_stream_name};
 use moka_rpc::{Violations, timestamp::from_proto};
 
+pub(super) use self::search::{Search, search};
 use self::stream::stream;
 use crate::{archive::Limits, serving::StreamRequest};
 

@@ -10,7 +10,7 @@ use super::objects::{RawObjects, piece};
 use crate::{
     domain::{
         layout::{Layout, Segment},
-        run::Run,
+        run::{RawObject, Run},
         stream::{Source, StreamKind, original_path},
     },
     error::Error,
@@ -26,6 +26,26 @@ pub struct StreamObject {
     pub key: ObjectKey,
     /// When it was put, by the store's clock.
     pub modified: Timestamp,
+}
+
+/// Where in a raw object some bytes of a stream are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectPart {
+    piece: usize,
+    start_bytes: u64,
+    end_bytes: u64,
+}
+
+impl ObjectPart {
+    /// The bytes; `None` when the object is another one than it was.
+    pub fn bytes(self, object: &RawObject) -> Option<&[u8]> {
+        let piece = piece(object, self.piece)?;
+        let position =
+            |offset: u64| usize::try_from(offset.checked_sub(piece.run.start_bytes)?).ok();
+        piece
+            .bytes
+            .get(position(self.start_bytes)?..position(self.end_bytes)?)
+    }
 }
 
 /// The runs of a stream. About 30 kB an object of many lines; no content.
@@ -171,22 +191,29 @@ impl StreamIndex {
         runs + self.objects.len() * 400
     }
 
+    /// The object that a segment is in.
+    pub fn object_of(&self, segment: &Segment) -> &StreamObject {
+        &self.objects[self.places[segment.run].0]
+    }
+
+    /// Where in its object a segment is.
+    pub fn part_of(&self, segment: &Segment) -> ObjectPart {
+        ObjectPart {
+            piece: self.places[segment.run].1,
+            start_bytes: segment.start_bytes,
+            end_bytes: segment.end_bytes,
+        }
+    }
+
     /// The bytes of a segment.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn bytes(&self, objects: &RawObjects, segment: &Segment) -> Result<Vec<u8>, Error> {
-        let (object, position) = self.places[segment.run];
-        let key = &self.objects[object].key;
+        let key = &self.object_of(segment).key;
         let loaded = objects.load(key).await?;
-        let found = piece(&loaded, position).and_then(|piece| {
-            let start =
-                usize::try_from(segment.start_bytes.checked_sub(piece.run.start_bytes)?).ok()?;
-            let end =
-                usize::try_from(segment.end_bytes.checked_sub(piece.run.start_bytes)?).ok()?;
-            piece.bytes.get(start..end)
-        });
+        let found = self.part_of(segment).bytes(&loaded);
         found.map(<[u8]>::to_vec).ok_or_else(|| Error::Damaged {
             key: key.to_string(),
             problem: "it was deleted or changed after it was read first".to_owned(),

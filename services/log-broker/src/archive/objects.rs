@@ -10,7 +10,10 @@ use bytes::Bytes;
 use moka_objects::{MAX_OBJECT_SIZE_BYTES, ObjectKey, ObjectMeta, ObjectStore};
 
 use crate::{
-    domain::run::{Piece, RawObject, Run},
+    domain::{
+        run::{Piece, RawObject, Run},
+        screen::Screen,
+    },
     error::Error,
     metrics::Metrics,
 };
@@ -115,6 +118,34 @@ impl RawObjects {
         let bytes = self.fetch(key).await?;
         let object = Arc::new(RawObject::parse(&uncompressed(key, bytes)?));
         self.cache().put(key, &object);
+        Ok(object)
+    }
+
+    /// An object, unless its text shows that nothing of what is searched is in it: then it is not
+    /// parsed. Off the threads that answer calls.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or the object cannot be uncompressed.
+    pub async fn load_screened(
+        &self,
+        key: &ObjectKey,
+        screen: Option<Screen>,
+    ) -> Result<Option<Arc<RawObject>>, Error> {
+        if let Some(object) = self.cache().get(key) {
+            return Ok(Some(object));
+        }
+        let bytes = self.fetch(key).await?;
+        let name = key.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let plain = uncompressed(&name, bytes)?;
+            let may_hold = screen.is_none_or(|screen| screen.may_hold(&plain));
+            Ok::<_, Error>(may_hold.then(|| Arc::new(RawObject::parse(&plain))))
+        });
+        let object = read.await.map_err(|_stopped| Error::Stopped)??;
+        if let Some(object) = &object {
+            self.cache().put(key, object);
+        }
         Ok(object)
     }
 

@@ -189,7 +189,7 @@ impl StreamIndex {
 
     /// The step at which reading may start, so that every line after the cursor gets its right
     /// place: no line before the step has the cursor's time.
-    fn step_of(&self, cursor: Cursor) -> usize {
+    pub(super) fn step_of(&self, cursor: Cursor) -> usize {
         let steps = &self.layout().steps;
         let is_start = |index: &usize| {
             let Step::Segment(segment) = &steps[*index] else {
@@ -234,9 +234,9 @@ impl StreamIndex {
     /// Whether reading may start at the segment: its lines are whole, and their places do not
     /// depend on lines before it.
     pub fn starts_anew(&self, segment: &Segment) -> bool {
-        let first_time = self.runs()[segment.run].first_time;
+        let minimum_time = self.runs()[segment.run].minimum_time;
         segment.starts_whole
-            && (self.kind() == StreamKind::EventLog || segment.maximum_time_before < first_time)
+            && (self.kind() == StreamKind::EventLog || segment.maximum_time_before < minimum_time)
     }
 }
 

@@ -38,6 +38,22 @@ impl Completeness {
         };
         Self { verdict, gaps }
     }
+
+    /// What two answers together vouch for: the worse verdict, and everything that is missing.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let rank = |verdict: Verdict| match verdict {
+            Verdict::Complete => 0,
+            Verdict::Open => 1,
+            Verdict::Truncated => 2,
+            Verdict::Lost => 3,
+        };
+        if rank(other.verdict) > rank(self.verdict) {
+            self.verdict = other.verdict;
+        }
+        self.gaps.extend(other.gaps);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +79,25 @@ mod tests {
             (vec![gap(true), gap(false)], false, Verdict::Lost),
         ] {
             assert_eq!(Completeness::of(gaps, may_grow).verdict, expected);
+        }
+    }
+
+    #[test]
+    fn answers_together_vouch_for_as_much_as_the_worse_one() {
+        let ranked = [
+            Completeness::of(vec![], false),
+            Completeness::of(vec![], true),
+            Completeness::of(vec![gap(true)], false),
+            Completeness::of(vec![gap(false)], false),
+        ];
+        for (better, worse) in ranked.iter().zip(&ranked[1..]) {
+            for both in [
+                better.clone().and(worse.clone()),
+                worse.clone().and(better.clone()),
+            ] {
+                assert_eq!(both.verdict, worse.verdict);
+                assert_eq!(both.gaps.len(), better.gaps.len() + worse.gaps.len());
+            }
         }
     }
 }

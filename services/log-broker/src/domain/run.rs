@@ -39,6 +39,8 @@ pub struct Run {
     pub whole_line_count: u64,
     /// Time of the first line.
     pub first_time: Option<Timestamp>,
+    /// Lowest time of a line; `None` when the first one has none.
+    pub minimum_time: Option<Timestamp>,
     /// Highest time of a line.
     pub maximum_time: Option<Timestamp>,
     /// Whether a line of it is partial or torn, so that the container's lines are not its lines.
@@ -147,6 +149,7 @@ impl Open {
             end_bytes: record.offset_bytes,
             whole_line_count: 0,
             first_time: None,
+            minimum_time: None,
             maximum_time: None,
             has_parts: false,
             open_lines: OpenLines::default(),
@@ -183,7 +186,10 @@ impl Open {
         let time = cri.map(|line| line.time);
         if self.line_count == 0 {
             run.first_time = time;
+            run.minimum_time = time;
         }
+        // Two outputs may be written out of order.
+        run.minimum_time = run.minimum_time.min(time.or(run.minimum_time));
         run.maximum_time = run.maximum_time.max(time);
         let is_part = record.torn || cri.is_some_and(|line| line.partial);
         run.has_parts |= is_part;

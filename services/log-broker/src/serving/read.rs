@@ -52,11 +52,11 @@ impl Answer {
 }
 
 /// What is known of a stream at one moment.
-struct Moment {
-    index: Arc<StreamIndex>,
+pub(super) struct Moment {
+    pub(super) index: Arc<StreamIndex>,
     /// The attempt has ended and nothing new came for a while.
-    ended: bool,
-    open_gaps: OpenGaps,
+    pub(super) ended: bool,
+    pub(super) open_gaps: OpenGaps,
 }
 
 impl Serving {
@@ -123,7 +123,7 @@ impl Serving {
         }
     }
 
-    async fn moment(&self, target: &Target) -> Result<Moment, Error> {
+    pub(super) async fn moment(&self, target: &Target) -> Result<Moment, Error> {
         let index = self
             .indexes
             .refreshed(&self.objects, &self.grammar, &target.stream)
@@ -155,7 +155,7 @@ impl Serving {
 
     /// Live lines after the end of the archive; `None` when the cluster has no such log, or does
     /// not answer while the archive has something.
-    async fn live_after(
+    pub(super) async fn live_after(
         &self,
         target: &Target,
         index: &StreamIndex,

@@ -89,7 +89,7 @@ impl Serving {
         })
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         application: ApplicationView,
         number: Option<u32>,

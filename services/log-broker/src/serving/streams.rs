@@ -63,6 +63,15 @@ impl Serving {
         Ok((page.try_collect().await?, more))
     }
 
+    /// The names of an attempt's streams, in order.
+    pub(super) async fn stream_names(
+        &self,
+        attempt: &AttemptView,
+    ) -> Result<Vec<StreamName>, Error> {
+        let found = self.streams_of(attempt).await?;
+        Ok(found.into_iter().map(|found| found.name).collect())
+    }
+
     async fn streams_of(&self, attempt: &AttemptView) -> Result<Vec<Found>, Error> {
         let mut by_source: BTreeMap<Source, Vec<ObjectMeta>> = BTreeMap::new();
         let name = attempt.name;

@@ -15,7 +15,7 @@ use crate::{
     world::{PATH, World},
 };
 
-fn client(world: &World) -> LogServiceClient<moka_rpc::Channel> {
+pub(crate) fn client(world: &World) -> LogServiceClient<moka_rpc::Channel> {
     let (channel, incoming) = memory::channel(&ClientOptions::default()).unwrap();
     let stop = CancellationToken::new();
     let api = LogApi::new(world.serving(), stop.clone());
@@ -47,7 +47,7 @@ fn event_log_name() -> LogStreamName {
     name(log_stream_name::Source::EventLog(EventLogSource::default()))
 }
 
-fn reason<T: std::fmt::Debug>(result: Result<T, tonic::Status>) -> ErrorReason {
+pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, tonic::Status>) -> ErrorReason {
     let error: PublicError = error_of(&result.unwrap_err());
     error.reason
 }

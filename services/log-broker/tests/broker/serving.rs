@@ -19,7 +19,7 @@ pub(crate) const LIMITS: Limits = Limits {
     until: None,
 };
 
-async fn target(serving: &Serving, source: SourceRequest) -> Target {
+pub(crate) async fn target(serving: &Serving, source: SourceRequest) -> Target {
     let application_id = attempt().application_id;
     let request = StreamRequest {
         application_id,

@@ -165,6 +165,8 @@ fn serving(
             settle: Duration::from_secs(10),
             gap_wait: Duration::from_mins(1),
             poll_interval: Duration::from_millis(1),
+            search_bytes: 1 << 30,
+            search_time: Duration::from_mins(1),
         },
         metrics,
     }
