@@ -8,9 +8,10 @@ use std::pin::Pin;
 use futures::Stream;
 use moka_core::PublicError;
 use moka_proto::logs::v1::{
-    FollowLogRequest, FollowLogResponse, GetEventLogRequest, GetEventLogResponse,
-    ListLogStreamsRequest, ListLogStreamsResponse, ReadLogRequest, ReadLogResponse,
-    SearchLogRequest, SearchLogResponse, log_service_server::LogService,
+    DownloadLogRequest, DownloadLogResponse, FollowLogRequest, FollowLogResponse,
+    GetEventLogRequest, GetEventLogResponse, ListLogStreamsRequest, ListLogStreamsResponse,
+    ReadLogRequest, ReadLogResponse, SearchLogRequest, SearchLogResponse,
+    log_service_server::LogService,
 };
 use moka_rpc::{Fingerprint, Page, server::until_stopped, status_of};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::cursor::Cursor,
     error::Error,
-    serving::{Follower, Serving, Target},
+    serving::{Download, Follower, Serving, Target},
 };
 
 /// Answers `moka.logs.v1.LogService`.
@@ -51,6 +52,9 @@ fn status(error: impl Into<PublicError>) -> Status {
 #[tonic::async_trait]
 impl LogService for LogApi {
     type FollowLogStream = Pin<Box<dyn Stream<Item = Result<FollowLogResponse, Status>> + Send>>;
+
+    type DownloadLogStream =
+        Pin<Box<dyn Stream<Item = Result<DownloadLogResponse, Status>> + Send>>;
 
     async fn list_log_streams(
         &self,
@@ -98,21 +102,41 @@ impl LogService for LogApi {
         request: Request<FollowLogRequest>,
     ) -> Result<Response<Self::FollowLogStream>, Status> {
         let follow = parse::follow(request.into_inner()).map_err(status)?;
+        let admission = self.serving.readers.follower().map_err(status)?;
         let target = self.serving.resolve(follow.stream).await.map_err(status)?;
         let cursor = self.start(&target, &follow.start).await.map_err(status)?;
         let follower = Follower::new(self.serving.clone(), target, cursor);
-        let answers = futures::stream::try_unfold(follower, async |mut follower| {
-            match follower.next().await {
-                Ok(Some(answer)) => {
-                    let answer = convert::follow_answer(answer, &follower.target().stream);
-                    Ok(Some((answer, follower)))
-                }
-                Ok(None) => Ok(None),
-                Err(error) => Err(status(error)),
-            }
+        let state = (follower, admission);
+        let answers = futures::stream::try_unfold(state, async |(mut follower, admission)| {
+            let answer = follower.next().await.map_err(status)?;
+            let answer =
+                answer.map(|answer| convert::follow_answer(answer, &follower.target().stream));
+            Ok(answer.map(|answer| (answer, (follower, admission))))
         });
         Ok(Response::new(Box::pin(until_stopped(
             answers,
+            self.stop.clone(),
+        ))))
+    }
+
+    async fn download_log(
+        &self,
+        request: Request<DownloadLogRequest>,
+    ) -> Result<Response<Self::DownloadLogStream>, Status> {
+        let fetch = parse::download(request.into_inner()).map_err(status)?;
+        let admission = self.serving.readers.download().map_err(status)?;
+        let target = self.serving.resolve(fetch.stream).await.map_err(status)?;
+        let cursor = self.start(&target, &fetch.start).await.map_err(status)?;
+        let download = Download::start(self.serving.clone(), target, cursor, fetch.encoding);
+        let download = download.await.map_err(status)?;
+        let state = (download, admission);
+        let parts = futures::stream::try_unfold(state, async |(mut download, admission)| {
+            let part = download.next().await.map_err(status)?;
+            let part = part.map(|part| convert::download_part(part, &download.target().stream));
+            Ok(part.map(|part| (part, (download, admission))))
+        });
+        Ok(Response::new(Box::pin(until_stopped(
+            parts,
             self.stop.clone(),
         ))))
     }
@@ -123,6 +147,7 @@ impl LogService for LogApi {
     ) -> Result<Response<SearchLogResponse>, Status> {
         let parse::Search { request, page } =
             parse::search(request.into_inner()).map_err(status)?;
+        let _admission = self.serving.readers.search().map_err(status)?;
         let answer = self.serving.search(&request, page.after.as_deref());
         let answer = answer.await.map_err(status)?;
         Ok(Response::new(convert::search_answer(answer, &page)))

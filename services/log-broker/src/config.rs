@@ -141,6 +141,38 @@ pub struct Config {
     )]
     pub follow_interval_milliseconds: u64,
 
+    /// How many `FollowLog` calls may be open at a time; more are refused as `OVERLOADED`.
+    #[arg(
+        long,
+        env = "MOKA_FOLLOWER_LIMIT",
+        value_name = "COUNT",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub follower_limit: u32,
+
+    /// How many `DownloadLog` calls may be open at a time; more are refused as `OVERLOADED`. Each
+    /// keeps the lines of one raw object in memory.
+    #[arg(
+        long,
+        env = "MOKA_DOWNLOAD_LIMIT",
+        value_name = "COUNT",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub download_limit: u32,
+
+    /// How many `SearchLog` calls may run at a time; more are refused as `OVERLOADED`. Each keeps
+    /// at most three raw objects in memory.
+    #[arg(
+        long,
+        env = "MOKA_SEARCH_LIMIT",
+        value_name = "COUNT",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub search_limit: u32,
+
     /// Memory for raw objects that were read, in bytes; the same again for indexes of streams at
     /// most.
     #[arg(

@@ -29,7 +29,7 @@ use crate::{
     config::{Config, seconds},
     domain::keys::KeyGrammar,
     metrics::Metrics,
-    serving::{Indexes, Serving, ServingSettings},
+    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings},
 };
 
 /// What this binary is.
@@ -65,6 +65,9 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         late_seconds,
         synthetic_end,
         follow_interval_milliseconds,
+        follower_limit,
+        download_limit,
+        search_limit,
         cache_bytes,
     } = config;
     let listen = context.listen.check(listen).context(Exit::Configuration)?;
@@ -81,12 +84,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
 
     let submission = submission(&submission_url)?;
     let attempts = LiveAttempts::new(seconds(late_seconds));
-    let watching = submission.clone().keep_watching(
-        attempts.clone(),
-        Arc::clone(&context.clock),
-        context.stop.clone(),
-    );
-    context.tasks.spawn("watch applications", watching);
+    watch(&context, &submission, &attempts);
 
     let settle = seconds(settle_seconds);
     let settings = AssemblySettings {
@@ -110,6 +108,11 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
     );
     context.tasks.spawn("assemble event logs", assembling);
 
+    let limits = ReaderLimits {
+        followers: follower_limit,
+        downloads: download_limit,
+        searches: search_limit,
+    };
     let serving = Serving {
         applications: Arc::new(submission),
         objects,
@@ -124,9 +127,10 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             search_bytes: SEARCH_BYTES,
             search_time: SEARCH_TIME,
         },
+        readers: Readers::new(limits),
         metrics,
     };
-    serve(&context, serving, listen)
+    serve(&context, serving, listen, limits)
 }
 
 fn submission(url: &str) -> anyhow::Result<SubmissionClient> {
@@ -138,10 +142,29 @@ fn submission(url: &str) -> anyhow::Result<SubmissionClient> {
     Ok(SubmissionClient::new(channel))
 }
 
-fn serve(context: &ProcessContext, serving: Serving, listen: SocketAddr) -> anyhow::Result<()> {
+fn watch(context: &ProcessContext, submission: &SubmissionClient, attempts: &LiveAttempts) {
+    let watching = submission.clone().keep_watching(
+        attempts.clone(),
+        Arc::clone(&context.clock),
+        context.stop.clone(),
+    );
+    context.tasks.spawn("watch applications", watching);
+}
+
+fn serve(
+    context: &ProcessContext,
+    serving: Serving,
+    listen: SocketAddr,
+    limits: ReaderLimits,
+) -> anyhow::Result<()> {
+    // Readers at their limits leave room for short calls.
+    let options = ServerOptions {
+        concurrency_limit: ServerOptions::default().concurrency_limit + limits.sum(),
+        ..ServerOptions::default()
+    };
     let api = LogApi::new(serving, context.stop.clone());
     let server = context
-        .metrics(|registry| Server::new(ServerOptions::default(), registry))
+        .metrics(|registry| Server::new(options, registry))
         .add_service(LogServiceServer::new(api))
         .with_reflection(moka_proto::DESCRIPTORS)
         .bind(listen)

@@ -26,8 +26,12 @@ pub struct Metrics {
     pub attempts: Gauge,
     /// `FollowLog` calls that are open.
     pub followers: Gauge,
+    /// Bytes of log that followers were given.
+    pub followed_bytes: Counter,
     /// Bytes of log that searches looked at.
     pub searched_bytes: Counter,
+    /// Bytes of log that downloads read, before they are compressed.
+    pub downloaded_bytes: Counter,
     /// Age of the oldest event-log bytes that are shipped and not published.
     pub assembly_lag_seconds: Gauge<f64, AtomicU64>,
 }
@@ -45,7 +49,9 @@ impl Metrics {
             gaps,
             attempts,
             followers,
+            followed_bytes,
             searched_bytes,
+            downloaded_bytes,
             assembly_lag_seconds,
         } = metrics.clone();
         registry.register("records_read", "Raw records that were read", records_read);
@@ -73,9 +79,19 @@ impl Metrics {
         registry.register("attempts", "Attempts that the assembler looks at", attempts);
         registry.register("followers", "FollowLog calls that are open", followers);
         registry.register(
+            "followed_bytes",
+            "Bytes of log that followers were given",
+            followed_bytes,
+        );
+        registry.register(
             "searched_bytes",
             "Bytes of log that searches looked at",
             searched_bytes,
+        );
+        registry.register(
+            "downloaded_bytes",
+            "Bytes of log that downloads read",
+            downloaded_bytes,
         );
         registry.register(
             "assembly_lag_seconds",

@@ -1,21 +1,25 @@
 //! Serves logs: the archive first, then what only the cluster has, under one cursor.
 
+mod download;
 mod event_logs;
 mod follow;
 mod indexes;
 mod read;
+mod readers;
 mod resolve;
 mod search;
 mod streams;
 
 use std::{sync::Arc, time::Duration};
 
+pub use download::{Download, Encoding, Part};
 pub use event_logs::EventLogView;
 pub use follow::Follower;
 pub use indexes::Indexes;
 use jiff::Timestamp;
 use moka_core::clock::Clock;
 pub use read::Answer;
+pub use readers::{Admission, ReaderLimits, Readers};
 pub use resolve::{SourceRequest, StreamRequest, Target};
 pub use search::{SearchAnswer, SearchRequest, SearchScope};
 pub use streams::StreamView;
@@ -58,6 +62,8 @@ pub struct Serving {
     pub clock: Arc<dyn Clock>,
     /// How to serve.
     pub settings: ServingSettings,
+    /// Calls in hand.
+    pub readers: Readers,
     /// What operators see.
     pub metrics: Metrics,
 }

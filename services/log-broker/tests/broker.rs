@@ -8,6 +8,8 @@ mod api;
 mod assembly;
 #[path = "broker/corpora.rs"]
 mod corpora;
+#[path = "broker/download.rs"]
+mod download;
 #[path = "broker/process.rs"]
 mod process;
 #[path = "broker/random.rs"]
@@ -24,6 +26,8 @@ mod search;
 mod search_reference;
 #[path = "broker/serving.rs"]
 mod serving;
+#[path = "broker/slow.rs"]
+mod slow;
 #[path = "broker/watch.rs"]
 mod watch;
 #[path = "broker/world.rs"]

@@ -442,6 +442,33 @@ pub struct FollowLogResponse {
     #[prost(message, optional, tag = "3")]
     pub completeness: ::core::option::Option<Completeness>,
 }
+/// Asks for a stream's bytes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadLogRequest {
+    /// The stream. Required.
+    #[prost(message, optional, tag = "1")]
+    pub stream: ::core::option::Option<LogStreamName>,
+    /// Where to start: any cursor of the stream, such as the last `next_cursor` of a download that broke off. Empty means
+    /// the beginning.
+    #[prost(string, tag = "2")]
+    pub cursor: ::prost::alloc::string::String,
+    /// In which form; as they are by default.
+    #[prost(enumeration = "DownloadEncoding", tag = "3")]
+    pub encoding: i32,
+}
+/// Some bytes, or the end.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DownloadLogResponse {
+    /// The lines with their line ends: whole lines, or pieces of 1 MiB of longer ones; at most 2 MiB before they are compressed.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub data: ::prost::bytes::Bytes,
+    /// Where to go on after these.
+    #[prost(string, tag = "2")]
+    pub next_cursor: ::prost::alloc::string::String,
+    /// In the last answer only, which has no data: what the download vouches for. A download that ends without it was cut off.
+    #[prost(message, optional, tag = "3")]
+    pub completeness: ::core::option::Option<Completeness>,
+}
 /// Asks for an event log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetEventLogRequest {
@@ -458,6 +485,35 @@ pub struct GetEventLogResponse {
     /// The event log.
     #[prost(message, optional, tag = "1")]
     pub event_log: ::core::option::Option<EventLog>,
+}
+/// In which form bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DownloadEncoding {
+    /// As they are.
+    Unspecified = 0,
+    /// Compressed: `data` of each answer is one frame of zstd, and the frames one after another are a file of zstd.
+    Zstd = 1,
+}
+impl DownloadEncoding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DOWNLOAD_ENCODING_UNSPECIFIED",
+            Self::Zstd => "DOWNLOAD_ENCODING_ZSTD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DOWNLOAD_ENCODING_UNSPECIFIED" => Some(Self::Unspecified),
+            "DOWNLOAD_ENCODING_ZSTD" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod log_service_client {
@@ -626,6 +682,31 @@ pub mod log_service_client {
                 .insert(GrpcMethod::new("moka.logs.v1.LogService", "FollowLog"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// The whole text of a stream as bytes, up to what is known now. Sent as fast as it is read; one part at a time is kept.
+        pub async fn download_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DownloadLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::DownloadLogResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moka.logs.v1.LogService/DownloadLog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moka.logs.v1.LogService", "DownloadLog"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Lines that match, of one stream or of many.
         pub async fn search_log(
             &mut self,
@@ -715,6 +796,20 @@ pub mod log_service_server {
             &self,
             request: tonic::Request<super::FollowLogRequest>,
         ) -> std::result::Result<tonic::Response<Self::FollowLogStream>, tonic::Status>;
+        /// Server streaming response type for the DownloadLog method.
+        type DownloadLogStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::DownloadLogResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The whole text of a stream as bytes, up to what is known now. Sent as fast as it is read; one part at a time is kept.
+        async fn download_log(
+            &self,
+            request: tonic::Request<super::DownloadLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::DownloadLogStream>,
+            tonic::Status,
+        >;
         /// Lines that match, of one stream or of many.
         async fn search_log(
             &self,
@@ -930,6 +1025,52 @@ pub mod log_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = FollowLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moka.logs.v1.LogService/DownloadLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct DownloadLogSvc<T: LogService>(pub Arc<T>);
+                    impl<
+                        T: LogService,
+                    > tonic::server::ServerStreamingService<super::DownloadLogRequest>
+                    for DownloadLogSvc<T> {
+                        type Response = super::DownloadLogResponse;
+                        type ResponseStream = T::DownloadLogStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DownloadLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LogService>::download_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DownloadLogSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,9 +1,10 @@
 //! Answers in their wire form.
 
 use moka_proto::logs::v1::{
-    Completeness, CompletenessVerdict, ContainerSource, EventLog, EventLogSource, EventLogState,
-    FollowLogResponse, ListLogStreamsResponse, LogHit, LogLine, LogStream, LogStreamName,
-    LostRange, OutputKind, ReadLogResponse, SearchLogResponse, log_stream_name,
+    Completeness, CompletenessVerdict, ContainerSource, DownloadLogResponse, EventLog,
+    EventLogSource, EventLogState, FollowLogResponse, ListLogStreamsResponse, LogHit, LogLine,
+    LogStream, LogStreamName, LostRange, OutputKind, ReadLogResponse, SearchLogResponse,
+    log_stream_name,
 };
 use moka_rpc::{Page, timestamp::to_proto};
 
@@ -16,7 +17,7 @@ use crate::{
         manifest::AssemblyState,
         stream::{Source, StreamName},
     },
-    serving::{Answer, EventLogView, SearchAnswer, StreamView, page_key},
+    serving::{Answer, EventLogView, Part, SearchAnswer, StreamView, page_key},
 };
 
 pub(super) fn read_answer(answer: Answer, stream: &StreamName) -> ReadLogResponse {
@@ -33,6 +34,18 @@ pub(super) fn follow_answer(answer: Answer, stream: &StreamName) -> FollowLogRes
         next_cursor: answer.next.encode(stream),
         lines: answer.lines.into_iter().map(line).collect(),
         completeness: Some(completeness(&answer.completeness)),
+    }
+}
+
+pub(super) fn download_part(part: Part, stream: &StreamName) -> DownloadLogResponse {
+    let (data, next, found) = match part {
+        Part::Bytes(bytes, next) => (bytes, next, None),
+        Part::End(next, found) => (Vec::new(), next, Some(completeness(&found))),
+    };
+    DownloadLogResponse {
+        data: data.into(),
+        next_cursor: next.encode(stream),
+        completeness: found,
     }
 }
 

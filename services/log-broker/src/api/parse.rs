@@ -5,12 +5,18 @@ mod stream;
 
 use jiff::Timestamp;
 use moka_core::{ApplicationId, PublicError};
-use moka_proto::logs::v1::{FollowLogRequest, LogStreamName, ReadLogRequest, log_stream_name};
+use moka_proto::logs::v1::{
+    DownloadEncoding, DownloadLogRequest, FollowLogRequest, LogStreamName, ReadLogRequest,
+    log_stream_name,
+};
 use moka_rpc::{Violations, timestamp::from_proto};
 
 pub(super) use self::search::{Search, search};
 use self::stream::stream;
-use crate::{archive::Limits, serving::StreamRequest};
+use crate::{
+    archive::Limits,
+    serving::{Encoding, StreamRequest},
+};
 
 const DEFAULT_LINES: i32 = 1_000;
 const MAX_LINES: i32 = 10_000;
@@ -92,6 +98,31 @@ pub(super) fn follow(request: FollowLogRequest) -> Result<Follow, PublicError> {
     Ok(Follow {
         stream: stream(violations, request.stream)?,
         start,
+    })
+}
+
+/// A request to download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fetch {
+    pub(super) stream: StreamRequest,
+    pub(super) start: Start,
+    pub(super) encoding: Encoding,
+}
+
+pub(super) fn download(request: DownloadLogRequest) -> Result<Fetch, PublicError> {
+    let mut violations = Violations::new();
+    let encoding = match DownloadEncoding::try_from(request.encoding) {
+        Ok(DownloadEncoding::Unspecified) => Encoding::Plain,
+        Ok(DownloadEncoding::Zstd) => Encoding::Zstd,
+        Err(_unknown) => {
+            violations.add("encoding", "must be one of DownloadEncoding");
+            Encoding::Plain
+        }
+    };
+    Ok(Fetch {
+        stream: stream(violations, request.stream)?,
+        start: Start::Cursor(request.cursor),
+        encoding,
     })
 }
 
@@ -289,6 +320,17 @@ mod tests {
             };
             assert_eq!(read(request).is_ok(), expected);
         }
+    }
+
+    #[test]
+    fn unknown_encoding_is_refused() {
+        let request = DownloadLogRequest {
+            stream: Some(driver()),
+            encoding: 7,
+            ..Default::default()
+        };
+        let error = download(request).unwrap_err();
+        assert_eq!(error.violations[0].field, "encoding");
     }
 
     fn at(seconds: i64, nanos: i32) -> prost_types::Timestamp {

@@ -52,6 +52,11 @@ impl StepReader {
         Self::new(index.kind(), step, maximum_time_before)
     }
 
+    /// A reader of the lines after a cursor; it gives some before them too.
+    pub fn after(index: &StreamIndex, cursor: Cursor) -> Self {
+        Self::at(index, index.step_of(cursor))
+    }
+
     fn new(kind: StreamKind, next_step: usize, maximum_time_before: Option<Timestamp>) -> Self {
         Self {
             kind,

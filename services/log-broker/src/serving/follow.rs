@@ -79,6 +79,8 @@ impl Follower {
                 || self.last_answer.elapsed() >= SIGN_OF_LIFE
             {
                 self.last_answer = Instant::now();
+                let given: usize = answer.lines.iter().map(|line| line.text.len()).sum();
+                self.serving.metrics.followed_bytes.inc_by(given as u64);
                 return Ok(Some(answer));
             }
             tokio::time::sleep(self.serving.settings.poll_interval).await;

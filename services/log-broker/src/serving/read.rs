@@ -52,6 +52,7 @@ impl Answer {
 }
 
 /// What is known of a stream at one moment.
+#[derive(Debug)]
 pub(super) struct Moment {
     pub(super) index: Arc<StreamIndex>,
     /// The attempt has ended and nothing new came for a while.

@@ -1,7 +1,7 @@
 //! The gRPC face: answers and refusals.
 
 use moka_core::{ErrorReason, PublicError};
-use moka_log_broker::api::LogApi;
+use moka_log_broker::{api::LogApi, serving::Serving};
 use moka_proto::logs::v1::{
     CompletenessVerdict, ContainerSource, EventLogSource, FollowLogRequest, GetEventLogRequest,
     ListLogStreamsRequest, LogStreamName, ReadLogRequest, log_service_client::LogServiceClient,
@@ -16,9 +16,13 @@ use crate::{
 };
 
 pub(crate) fn client(world: &World) -> LogServiceClient<moka_rpc::Channel> {
+    client_of(world.serving())
+}
+
+pub(crate) fn client_of(serving: Serving) -> LogServiceClient<moka_rpc::Channel> {
     let (channel, incoming) = memory::channel(&ClientOptions::default()).unwrap();
     let stop = CancellationToken::new();
-    let api = LogApi::new(world.serving(), stop.clone());
+    let api = LogApi::new(serving, stop.clone());
     let server = Server::new(
         ServerOptions::default(),
         &mut prometheus_client::registry::Registry::default(),

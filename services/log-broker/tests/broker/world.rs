@@ -19,7 +19,7 @@ use moka_log_broker::{
     },
     error::Error,
     metrics::Metrics,
-    serving::{Indexes, Serving, ServingSettings},
+    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings},
 };
 
 use crate::raw::{Store, attempt, grammar};
@@ -168,6 +168,11 @@ fn serving(
             search_bytes: 1 << 30,
             search_time: Duration::from_mins(1),
         },
+        readers: Readers::new(ReaderLimits {
+            followers: 2,
+            downloads: 2,
+            searches: 2,
+        }),
         metrics,
     }
 }
