@@ -8,8 +8,12 @@ mod api;
 mod assembly;
 #[path = "broker/corpora.rs"]
 mod corpora;
+#[path = "broker/documents.rs"]
+mod documents;
 #[path = "broker/download.rs"]
 mod download;
+#[path = "broker/hostile.rs"]
+mod hostile;
 #[path = "broker/process.rs"]
 mod process;
 #[path = "broker/random.rs"]

@@ -1,5 +1,6 @@
 //! Which crate of the workspace may depend on which: services meet in `proto` and in the client
-//! that everybody else uses too, libraries lean on `core`, nothing leans on tests.
+//! that everybody else uses too, libraries lean on `core`, nothing leans on tests. Tests of a
+//! service may get tools from `xtask`.
 
 use super::{Finding, Source};
 use crate::workspace;
@@ -24,12 +25,17 @@ fn check_manifest(manifest: &Source) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = Vec::new();
+    let mut of_tests = false;
     for (number, line) in (1..).zip(manifest.text.lines()) {
+        if line.starts_with('[') {
+            of_tests = line == "[dev-dependencies]";
+        }
         let Some(dependency) = line.strip_prefix("moka-") else {
             continue;
         };
         let dependency = dependency.split(['.', ' ', '=']).next().unwrap_or_default();
-        if !allowed(kind, name, dependency) {
+        let is_tool = of_tests && kind == "services" && dependency == "xtask";
+        if !is_tool && !allowed(kind, name, dependency) {
             let rule = format!("{kind}/{name} may not depend on moka-{dependency}");
             findings.push(Finding::new(manifest, number, rule));
         }
@@ -62,5 +68,26 @@ mod tests {
         assert!(allowed("services", "log-broker", "client"));
         assert!(!allowed("libs", "rpc", "client"));
         assert!(!allowed("clients", "rust", "db"));
+    }
+
+    #[test]
+    fn tools_are_for_tests_only() {
+        let lines = |text: &str| {
+            let manifest = Source {
+                path: "services/log-broker/Cargo.toml".into(),
+                text: text.to_owned(),
+            };
+            let findings = check_manifest(&manifest);
+            findings.len()
+        };
+        assert_eq!(
+            lines("[dev-dependencies]\nmoka-xtask.workspace = true\n"),
+            0
+        );
+        assert_eq!(lines("[dependencies]\nmoka-xtask.workspace = true\n"), 1);
+        assert_eq!(
+            lines("[dev-dependencies]\n[dependencies]\nmoka-xtask.workspace = true\n"),
+            1
+        );
     }
 }
