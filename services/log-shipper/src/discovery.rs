@@ -22,6 +22,11 @@ use crate::{
     store::Saved,
 };
 
+/// A file of the run before that was not found by then is gone. One look is not enough: a file that
+/// is renamed during it is seen under neither name, and without what is saved of it its lines would
+/// be shipped again, after a truncation under a generation that is not theirs.
+const LOOKS_BEFORE_GONE: u64 = 2;
+
 /// Runs as a task until the process stops.
 #[derive(Debug)]
 pub struct Discovery {
@@ -47,7 +52,7 @@ impl Discovery {
     /// When a look panics.
     pub async fn run(mut self) -> anyhow::Result<()> {
         let stop = self.shared.stop.clone();
-        let mut is_first = true;
+        let mut look_count = 0_u64;
         while !stop.is_cancelled() {
             let scanner = self.scanner.clone();
             let mut scan = tokio::task::spawn_blocking(move || scanner.scan()).await?;
@@ -57,8 +62,9 @@ impl Discovery {
                 }
             }
             if scan.failures.is_empty() {
-                self.forget_missing(&scan, is_first).await;
-                is_first = false;
+                look_count += 1;
+                self.forget_missing(&scan, look_count == LOOKS_BEFORE_GONE)
+                    .await;
             }
             self.delete_event_logs(&mut scan);
             self.tell_failures(std::mem::take(&mut scan.failures));
@@ -137,8 +143,8 @@ impl Discovery {
     }
 
     /// Forgets files that nobody follows and that are gone.
-    async fn forget_missing(&mut self, scan: &Scan, is_first: bool) {
-        if is_first {
+    async fn forget_missing(&mut self, scan: &Scan, saved_too: bool) {
+        if saved_too {
             for (id, progress) in std::mem::take(&mut self.saved) {
                 tracing::warn!(
                     stream.path = %id.path,

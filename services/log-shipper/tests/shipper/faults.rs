@@ -120,6 +120,33 @@ async fn file_that_vanished_while_no_shipper_ran_is_told() {
 }
 
 #[tokio::test]
+async fn file_that_one_look_has_missed_keeps_its_offset_and_generation() {
+    let mut node = Node::new(Arc::new(MemoryStore::new()));
+    let log = node.pod_log(POD, "0.log");
+    append(&log, &cri_lines(0..9));
+    node.start();
+    node.until_shipped(&log, &cri_lines(0..9)).await;
+    // What follows is another generation, whose birth only the offset file knows.
+    fs::write(&log, cri_lines(9..11)).unwrap();
+    node.until_shipped(&log, &cri_lines(9..11)).await;
+    node.stop().await;
+    append(&log, &cri_lines(11..12));
+
+    // As a rename does that happens between a directory's listing and the opening of its files.
+    let aside = node.directory.path().join("aside");
+    fs::rename(&log, &aside).unwrap();
+    node.more_options
+        .push("--scan-interval-milliseconds=1000".to_owned());
+    node.start();
+    until(async || node.shipper().readiness.missing().is_empty()).await;
+    fs::rename(&aside, log.with_file_name("0.log.20261121-030405")).unwrap();
+    node.until_shipped(&log, &cri_lines(9..12)).await;
+    node.stop().await;
+    assert_eq!(reassembled(&*node.store).await.len(), 2);
+    assert_eq!(records(&*node.store).await.len(), 12);
+}
+
+#[tokio::test]
 async fn failing_stream_does_not_hold_up_another() {
     let store = Arc::new(PickyStore::new("/coredns-1/", false));
     let mut node = Node::new(store);
