@@ -61,33 +61,58 @@ where
     )))
 }
 
-/// Removes our finalizer in a single call from an object of which only the name is known, provided
-/// that it has these labels and that the finalizer is its first. `false` when it is not so, or
-/// there is no such object: then read it and use [`remove_finalizer`].
+/// What an object must be for [`remove_first_finalizer`] to touch it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expected<'a> {
+    /// Its labels, among others.
+    pub labels: &'a [(&'a str, &'a str)],
+    /// Its uid; any when absent.
+    pub uid: Option<&'a str>,
+    /// Whether nobody may have asked to delete it: letting go of it would free its name.
+    pub is_kept: bool,
+}
+
+impl Expected<'_> {
+    /// As tests of a JSON patch, which changes nothing unless all of them hold.
+    fn tests(&self) -> Vec<serde_json::Value> {
+        let test = |path: &str, value| json!({"op": "test", "path": path, "value": value});
+        let labels = self.labels.iter().map(|(key, value)| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            test(&format!("/metadata/labels/{key}"), json!(value))
+        });
+        let uid = self.uid.map(|uid| test("/metadata/uid", json!(uid)));
+        // What is absent equals null.
+        let is_kept = self
+            .is_kept
+            .then(|| test("/metadata/deletionTimestamp", json!(null)));
+        labels.chain(uid).chain(is_kept).collect()
+    }
+}
+
+/// Removes our finalizer in a single call from an object that nobody read before, provided that it
+/// is what is expected and that the finalizer is its first. `false` when it is not so, or there is
+/// no such object: then read it and use [`remove_finalizer`].
 ///
 /// # Errors
 /// When the server refuses or does not answer.
 pub async fn remove_first_finalizer<K>(
     api: &Api<K>,
     name: &str,
-    labels: &[(&str, &str)],
+    expected: Expected<'_>,
     finalizer: &str,
 ) -> Result<bool, Error>
 where
     K: Resource + Clone + DeserializeOwned + Debug,
 {
     let path = "/metadata/finalizers/0";
-    let mut operations: Vec<_> = labels
-        .iter()
-        .map(|(key, value)| {
-            let key = key.replace('~', "~0").replace('/', "~1");
-            json!({"op": "test", "path": format!("/metadata/labels/{key}"), "value": value})
-        })
-        .collect();
+    let mut operations = expected.tests();
     operations.push(json!({"op": "test", "path": path, "value": finalizer}));
     operations.push(json!({"op": "remove", "path": path}));
     let patch = patch(json!(operations))?;
-    match api.patch(name, &PatchParams::default(), &patch).await {
+    match api
+        .patch_metadata(name, &PatchParams::default(), &patch)
+        .await
+    {
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(false),
         Err(error) => Err(error.into()),

@@ -27,6 +27,9 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
     /// Reads what there is of the attempt, from the API server itself.
     async fn observe(&self, target: &Target) -> Result<Observation>;
 
+    /// Reads the driver's pod alone.
+    async fn driver(&self, target: &Target) -> Result<Option<DriverView>>;
+
     /// The end of the driver's log; empty when there is none to be had.
     async fn driver_log(&self, target: &Target) -> Result<String>;
 
@@ -38,6 +41,11 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
 
     /// Removes our finalizers from the object and the driver. Returns how many.
     async fn release(&self, target: &Target) -> Result<u64>;
+
+    /// Removes both finalizers, too, but only from this very driver and from the attempt's own
+    /// object by its uid while nobody wants to delete it, so that the name stays taken. `false`
+    /// when something is not so; one of them may have gone all the same.
+    async fn release_ended(&self, target: &Target, driver_uid: &str) -> Result<bool>;
 
     /// Deletes the attempt's object, or the tombstone in its place.
     async fn remove(&self, target: &Target) -> Result<()>;

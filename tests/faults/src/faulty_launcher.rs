@@ -14,7 +14,7 @@ use moka_process::Tasks;
 use moka_submission::{
     domain::{
         application::{Application, Attempt},
-        observation::{ExecutorView, Observation},
+        observation::{DriverView, ExecutorView, Observation},
     },
     launcher::{
         Created, Error, Fence, Grace, Launcher, Leftover, Result, Sighting, SimulatedCluster,
@@ -123,6 +123,15 @@ impl Launcher for FaultyLauncher {
         Ok(observation)
     }
 
+    async fn driver(&self, target: &Target) -> Result<Option<DriverView>> {
+        self.request().await?;
+        let driver = self.cluster.driver(target).await?;
+        if self.dice.breaks("an old observation", 60) {
+            sleep(self.dice.pause(30_000)).await;
+        }
+        Ok(driver)
+    }
+
     async fn driver_log(&self, target: &Target) -> Result<String> {
         self.request().await?;
         self.cluster.driver_log(target).await
@@ -142,6 +151,12 @@ impl Launcher for FaultyLauncher {
     async fn release(&self, target: &Target) -> Result<u64> {
         self.request().await?;
         let released = self.cluster.release(target).await?;
+        self.answer(released)
+    }
+
+    async fn release_ended(&self, target: &Target, driver_uid: &str) -> Result<bool> {
+        self.request().await?;
+        let released = self.cluster.release_ended(target, driver_uid).await?;
         self.answer(released)
     }
 

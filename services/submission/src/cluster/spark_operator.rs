@@ -1,6 +1,7 @@
 //! Applications run by the Spark Operator.
 
 mod leftovers;
+mod release;
 mod sightings;
 
 use std::{fmt::Debug, future::Future, pin::pin, time::Duration};
@@ -10,16 +11,10 @@ use futures::stream::BoxStream;
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::{ListParams, LogParams},
-    core::DynamicObject,
+    core::{ApiResource, DynamicObject},
 };
 use moka_core::{AttemptName, labels};
-use moka_kube::{
-    calls,
-    finalizer::{remove_finalizer, remove_first_finalizer},
-    k8s_openapi::api::core::v1::Pod,
-    spark,
-};
-use serde::de::DeserializeOwned;
+use moka_kube::{calls, k8s_openapi::api::core::v1::Pod, spark};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -87,65 +82,9 @@ impl SparkOperator {
         within(calls::get(&api, &target.name.to_string())).await
     }
 
-    async fn driver(&self, target: &Target) -> Result<Option<Pod>> {
+    async fn driver_pod(&self, target: &Target) -> Result<Option<Pod>> {
         let api = self.pods(&target.namespace);
         within(calls::get(&api, &target.name.driver_pod())).await
-    }
-
-    /// One call where all is as we made it, which is nearly always.
-    async fn release_first<K>(&self, api: &Api<K>, name: &str, target: &Target) -> Result<bool>
-    where
-        K: Resource + Clone + DeserializeOwned + Debug,
-    {
-        let AttemptName {
-            application_id,
-            number,
-        } = target.name;
-        let (id, number) = (application_id.to_string(), number.to_string());
-        let own = [
-            (labels::APPLICATION_ID, id.as_str()),
-            (labels::ATTEMPT, number.as_str()),
-        ];
-        within(remove_first_finalizer(
-            api,
-            name,
-            &own,
-            labels::OUTCOME_FINALIZER,
-        ))
-        .await
-    }
-
-    async fn release_driver(&self, target: &Target) -> Result<u64> {
-        let api = self.pods(&target.namespace);
-        let name = target.name.driver_pod();
-        if self.release_first(&api, &name, target).await? {
-            return Ok(1);
-        }
-        match self.driver(target).await? {
-            Some(pod) if is_of(&pod, target.name) && has_finalizer(pod.finalizers()) => {
-                within(remove_finalizer(&api, &pod, labels::OUTCOME_FINALIZER)).await?;
-                Ok(1)
-            }
-            _ => Ok(0),
-        }
-    }
-
-    async fn release_object(&self, target: &Target) -> Result<u64> {
-        let api = self.objects(&target.namespace);
-        let name = target.name.to_string();
-        if self.release_first(&api, &name, target).await? {
-            return Ok(1);
-        }
-        match self.object(target).await? {
-            Some(object)
-                if view(&object, target.name).owner != Owner::Stranger
-                    && has_finalizer(object.finalizers()) =>
-            {
-                within(remove_finalizer(&api, &object, labels::OUTCOME_FINALIZER)).await?;
-                Ok(1)
-            }
-            _ => Ok(0),
-        }
     }
 
     /// Creates a document; `None` when something has its name.
@@ -226,10 +165,15 @@ impl Launcher for SparkOperator {
         }
         Ok(Observation {
             object: object.map(|object| view(&object, target.name)),
-            driver: driver
-                .filter(|pod| is_of(pod, target.name))
-                .map(|pod| DriverView::read(&document(&pod))),
+            driver,
         })
+    }
+
+    async fn driver(&self, target: &Target) -> Result<Option<DriverView>> {
+        let pod = self.driver_pod(target).await?;
+        Ok(pod
+            .filter(|pod| is_of(pod, target.name))
+            .map(|pod| DriverView::read(&document(&pod))))
     }
 
     async fn driver_log(&self, target: &Target) -> Result<String> {
@@ -282,7 +226,7 @@ impl Launcher for SparkOperator {
             within(calls::delete(&api, &object)).await?;
         }
         // The operator deletes the driver with the object, but it may be away or have forgotten it.
-        if let Some(pod) = self.driver(target).await?
+        if let Some(pod) = self.driver_pod(target).await?
             && is_of(&pod, target.name)
         {
             let api = self.pods(&target.namespace);
@@ -300,8 +244,11 @@ impl Launcher for SparkOperator {
     }
 
     async fn release(&self, target: &Target) -> Result<u64> {
-        let removed = self.release_driver(target).await? + self.release_object(target).await?;
-        Ok(removed)
+        release::whatever_there_is(self, target).await
+    }
+
+    async fn release_ended(&self, target: &Target, driver_uid: &str) -> Result<bool> {
+        release::ended(self, target, driver_uid).await
     }
 
     async fn remove(&self, target: &Target) -> Result<()> {
@@ -331,9 +278,10 @@ impl Launcher for SparkOperator {
     }
 
     fn sightings(&self) -> BoxStream<'static, Sighting> {
+        let pods = ApiResource::erase::<Pod>(&());
         sightings::sightings(
             self.objects(&self.namespace),
-            self.pods(&self.namespace),
+            Api::namespaced_with(self.client.clone(), &self.namespace, &pods),
             self.relist_interval,
         )
     }
@@ -349,15 +297,9 @@ fn document(object: &impl serde::Serialize) -> Value {
 }
 
 /// A pod's name alone is no proof: anybody may make a pod of that name.
-fn is_of(pod: &Pod, name: AttemptName) -> bool {
+fn is_of(pod: &impl Resource, name: AttemptName) -> bool {
     let id = name.application_id.to_string();
     pod.labels().get(labels::APPLICATION_ID) == Some(&id)
-}
-
-fn has_finalizer(finalizers: &[String]) -> bool {
-    finalizers
-        .iter()
-        .any(|one| one == labels::OUTCOME_FINALIZER)
 }
 
 async fn within<T>(

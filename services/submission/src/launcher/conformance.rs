@@ -84,6 +84,11 @@ pub async fn run(
         .finalizers_keep_what_was_stopped_until_it_is_released()
         .await?;
     suite().a_finished_object_keeps_its_name().await?;
+    suite().what_ended_as_expected_is_let_go_at_once().await?;
+    suite().another_driver_or_object_is_not_let_go().await?;
+    suite()
+        .an_object_that_is_being_deleted_is_not_let_go_at_once()
+        .await?;
     suite().watches_tell_what_changes().await?;
     suite()
         .watches_tell_everything_anew_from_time_to_time()
@@ -247,6 +252,60 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
+    /// An attempt whose driver has ended, and the driver's uid.
+    async fn ended(&self) -> Result<(Target, String)> {
+        let uid = self.created().await?;
+        self.others.create_driver(self.target.name).await;
+        self.others.end_driver(self.target.name, 0).await;
+        let driver = self.launcher.driver(&self.target).await?;
+        let driver = driver.expect("its finalizer keeps it");
+        assert!(driver.has_ended());
+        let target = Target {
+            uid: Some(uid),
+            ..self.target.clone()
+        };
+        Ok((target, driver.uid))
+    }
+
+    /// Whether the object and the driver have their finalizers.
+    async fn finalizers(&self) -> Result<(bool, bool)> {
+        let seen = self.launcher.observe(&self.target).await?;
+        let object = seen.object.expect("nobody deleted it");
+        let driver = seen.driver.expect("nobody deleted it");
+        Ok((object.has_finalizer, driver.has_finalizer))
+    }
+
+    async fn what_ended_as_expected_is_let_go_at_once(&self) -> Result<()> {
+        let (target, driver_uid) = self.ended().await?;
+        assert!(self.launcher.release_ended(&target, &driver_uid).await?);
+        assert_eq!(self.finalizers().await?, (false, false));
+        assert!(!self.launcher.release_ended(&target, &driver_uid).await?);
+        Ok(())
+    }
+
+    async fn another_driver_or_object_is_not_let_go(&self) -> Result<()> {
+        let (target, driver_uid) = self.ended().await?;
+        assert!(!self.launcher.release_ended(&target, "another").await?);
+        assert_eq!(self.finalizers().await?, (true, true));
+        let another = Target {
+            uid: Some("another".to_owned()),
+            ..target
+        };
+        assert!(!self.launcher.release_ended(&another, &driver_uid).await?);
+        assert_eq!(self.finalizers().await?, (true, false));
+        Ok(())
+    }
+
+    /// Its name would be free at once, and nothing would keep a late create out.
+    async fn an_object_that_is_being_deleted_is_not_let_go_at_once(&self) -> Result<()> {
+        let (target, driver_uid) = self.ended().await?;
+        self.launcher.stop(&target, Grace::Own).await?;
+        assert!(!self.launcher.release_ended(&target, &driver_uid).await?);
+        let seen = self.launcher.observe(&target).await?;
+        assert!(seen.object.is_some_and(|object| object.has_finalizer));
+        Ok(())
+    }
+
     async fn watches_tell_what_changes(&self) -> Result<()> {
         let mut sightings = self.launcher.sightings();
         let is_object = |name, view: Option<&ObjectView>| match view {
@@ -324,6 +383,7 @@ impl<'a> Suite<'a> {
         self.launcher.remove(&self.target).await?;
         let seen = self.launcher.observe(&self.target).await?;
         assert_eq!((seen.object, seen.driver), (None, None));
+        assert_eq!(self.launcher.driver(&self.target).await?, None);
         Ok(())
     }
 }

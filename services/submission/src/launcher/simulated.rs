@@ -250,6 +250,31 @@ impl Contents {
         }
     }
 
+    fn release_driver(&mut self, name: AttemptName) -> u64 {
+        let Some(driver) = self.drivers.get_mut(&name) else {
+            return 0;
+        };
+        let removed = u64::from(std::mem::take(&mut driver.has_finalizer));
+        if driver.delete_time.is_some() && driver.has_ended() {
+            self.drivers.remove(&name);
+        }
+        removed
+    }
+
+    fn release_object(&mut self, name: AttemptName) -> u64 {
+        let Some(object) = self.objects.get_mut(&name) else {
+            return 0;
+        };
+        if object.owner == Owner::Stranger {
+            return 0;
+        }
+        let removed = u64::from(std::mem::take(&mut object.has_finalizer));
+        if object.delete_time.is_some() {
+            self.objects.remove(&name);
+        }
+        removed
+    }
+
     fn owner(&self, name: AttemptName) -> Option<Owner> {
         self.objects.get(&name).map(|object| object.owner)
     }
@@ -300,6 +325,10 @@ impl Launcher for SimulatedCluster {
         })
     }
 
+    async fn driver(&self, target: &Target) -> Result<Option<DriverView>> {
+        Ok(self.lock().drivers.get(&target.name).cloned())
+    }
+
     async fn driver_log(&self, target: &Target) -> Result<String> {
         Ok(format!("the last line of {}", target.name))
     }
@@ -322,22 +351,28 @@ impl Launcher for SimulatedCluster {
     async fn release(&self, target: &Target) -> Result<u64> {
         let name = target.name;
         Ok(self.change(name, |contents| {
-            let mut removed = 0;
-            if let Some(driver) = contents.drivers.get_mut(&name) {
-                removed += u64::from(std::mem::take(&mut driver.has_finalizer));
-                if driver.delete_time.is_some() && driver.has_ended() {
-                    contents.drivers.remove(&name);
-                }
+            contents.release_driver(name) + contents.release_object(name)
+        }))
+    }
+
+    async fn release_ended(&self, target: &Target, driver_uid: &str) -> Result<bool> {
+        let name = target.name;
+        Ok(self.change(name, |contents| {
+            let driver = contents.drivers.get(&name);
+            if !driver.is_some_and(|driver| driver.has_finalizer && driver.uid == driver_uid) {
+                return false;
             }
-            if let Some(object) = contents.objects.get_mut(&name)
-                && object.owner != Owner::Stranger
-            {
-                removed += u64::from(std::mem::take(&mut object.has_finalizer));
-                if object.delete_time.is_some() {
-                    contents.objects.remove(&name);
-                }
+            contents.release_driver(name);
+            let is_as_expected = contents.objects.get(&name).is_some_and(|object| {
+                object.owner == Owner::Attempt
+                    && object.has_finalizer
+                    && object.delete_time.is_none()
+                    && target.uid.as_ref() == Some(&object.uid)
+            });
+            if is_as_expected {
+                contents.release_object(name);
             }
-            removed
+            is_as_expected
         }))
     }
 

@@ -100,6 +100,13 @@ async fn release(
     target: &Target,
 ) -> Result<(CleanUpStage, Duration), Error> {
     let pace = &lanes.workers.pace;
+    let driver_uid = lanes.memory.lock().ended_driver(target.name);
+    if let Some(driver_uid) = driver_uid
+        && lanes.launcher.release_ended(target, &driver_uid).await?
+    {
+        lanes.workers.journal.metrics.finalizers_removed(2);
+        return Ok((CleanUpStage::Retain, pace.retention));
+    }
     let observation = lanes.launcher.observe(target).await?;
     if must_stop(target, &observation) {
         lanes.launcher.stop(target, Grace::Own).await?;

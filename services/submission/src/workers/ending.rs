@@ -153,7 +153,7 @@ async fn end(lanes: &ClusterWorkers, application: Application) -> Result<Next, E
 
 async fn stop(lanes: &ClusterWorkers, application: Application) -> Result<Next, Error> {
     let is_killed = application.attempt().is_some_and(|one| one.is_killed);
-    match lanes.examine(application, ACTOR).await? {
+    match lanes.examine(application, None, ACTOR).await? {
         Examined::Stop(target) => {
             let grace = if is_killed { Grace::None } else { Grace::Own };
             lanes.launcher.stop(&target, grace).await?;

@@ -9,7 +9,7 @@ use crate::{
         application::Application,
         lifecycle::Happening,
         noted::Noted,
-        observation::{Container, Observation},
+        observation::{Container, DriverView, Observation},
         verdict::{Evidence, Rejection, Verdict, exit_of, judge},
     },
     launcher::{self, Target},
@@ -37,10 +37,12 @@ pub(super) enum Error {
 }
 
 impl ClusterWorkers {
-    /// Looks at the current attempt of an application that is not final.
+    /// Looks at the current attempt of an application that is not final. `seen` is what the
+    /// watches saw of it, when they did.
     pub(super) async fn examine(
         &self,
         application: Application,
+        seen: Option<&Observation>,
         actor: &'static str,
     ) -> Result<Examined, Error> {
         let Some(attempt) = application.attempt() else {
@@ -49,7 +51,7 @@ impl ClusterWorkers {
         let (id, number) = (application.id, Some(attempt.number));
         let journal = &self.workers.journal;
         let target = Target::of(&application, attempt);
-        let observation = self.launcher.observe(&target).await?;
+        let observation = self.observe(&target, seen).await?;
         let patience = self.workers.pace.patience;
         let now = self.workers.clock.now();
         let finding = judge(&Noted::of(attempt), &observation, patience, now);
@@ -69,12 +71,31 @@ impl ClusterWorkers {
         }
     }
 
+    /// Reads what there is of an attempt. A driver whose container has ended tells everything by
+    /// itself, so where the watches saw that, its object is not read as well.
+    async fn observe(
+        &self,
+        target: &Target,
+        seen: Option<&Observation>,
+    ) -> Result<Observation, launcher::Error> {
+        let tells_all =
+            |driver: &DriverView| matches!(driver.container, Container::Terminated { .. });
+        if let Some(seen) = seen.filter(|seen| seen.driver.as_ref().is_some_and(tells_all))
+            && let Some(driver) = self.launcher.driver(target).await?
+            && tells_all(&driver)
+        {
+            return Ok(Observation {
+                object: seen.object.clone(),
+                driver: Some(driver),
+            });
+        }
+        self.launcher.observe(target).await
+    }
+
     /// Counts how old a change of the driver was when it was written down, by the node's clock.
     pub(super) fn tell_age(&self, observation: &Observation) {
         let driver = observation.driver.as_ref();
-        if let Some(changed) =
-            driver.and_then(super::super::domain::observation::DriverView::change_time)
-        {
+        if let Some(changed) = driver.and_then(DriverView::change_time) {
             let age = self.workers.clock.now().duration_since(changed);
             let age = age.max(SignedDuration::ZERO).as_secs_f64();
             self.workers.journal.metrics.status.written(age);

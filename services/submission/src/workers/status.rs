@@ -134,7 +134,7 @@ async fn look(lanes: &ClusterWorkers, reads: &Semaphore, name: AttemptName) -> R
             observation,
             ..
         }) => from_memory(lanes, reads, name, &noted, &observation).await?,
-        _ => from_cluster(lanes, reads, name).await?,
+        _ => from_cluster(lanes, reads, name, None).await?,
     };
     if let Some(changed) = changed {
         lanes
@@ -164,7 +164,7 @@ async fn from_memory(
         workers.clock.now(),
     );
     if finding.verdict != Verdict::Wait {
-        return from_cluster(lanes, reads, name).await;
+        return from_cluster(lanes, reads, name, Some(observation)).await;
     }
     for happening in &finding.news {
         let recorded = workers
@@ -183,6 +183,7 @@ async fn from_cluster(
     lanes: &ClusterWorkers,
     reads: &Semaphore,
     name: AttemptName,
+    seen: Option<&Observation>,
 ) -> Result<Next, Error> {
     let turn = reads.acquire().await;
     let _turn = turn.expect("the semaphore of the lane is never closed");
@@ -206,7 +207,7 @@ async fn from_cluster(
         // Named for the ending lane just now.
         return Ok(Next::OnChange);
     }
-    match lanes.examine(application, ACTOR).await? {
+    match lanes.examine(application, seen, ACTOR).await? {
         Examined::Stop(..) => lanes.to_end.send(name),
         Examined::Waits | Examined::Over => {}
     }

@@ -26,6 +26,8 @@ use crate::{
 
 /// Launched to find the rate.
 const COUNT: usize = 4000;
+/// Bare creates before and after it.
+const BARE: usize = COUNT / 2;
 /// The first and the last tenth are left out: filling and emptying a pipe is not its rate.
 const EDGE: usize = COUNT / 10;
 /// How long launches arrive at half the rate.
@@ -70,7 +72,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     submit.until_accepted("warm-up").await?;
     let worker = programs.start("submission", &with_role("worker")).await?;
     launched(&worker, 1).await?;
-    let bare = floor::creates_per_second(&kubeconfig, CALLERS, COUNT).await?;
+    let before = floor::creates_per_second(&kubeconfig, CALLERS, 0..BARE).await?;
     drop(worker);
     submit.many("rate", COUNT).await?;
     let worker = programs.start("submission", &with_role("worker")).await?;
@@ -79,6 +81,9 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     launched(&worker, COUNT).await?;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let rate = (last - first) as f64 / (end - begin).as_secs_f64();
+    // The API server gets slower as it fills.
+    let after = floor::creates_per_second(&kubeconfig, CALLERS, BARE..2 * BARE).await?;
+    let bare = f64::midpoint(before, after);
     let steady = submit.steadily(rate / 2.0).await?;
     launched(&worker, COUNT + steady).await?;
     let p99 = submit.p99(steady).await?;

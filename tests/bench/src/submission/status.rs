@@ -3,6 +3,7 @@
 
 mod bare_watch;
 mod cluster;
+mod machine;
 mod observer;
 
 use std::{sync::Arc, time::Duration};
@@ -60,9 +61,10 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
 
     let changes = usize::try_from(CHANGES_PER_SECOND * SECONDS)?;
     let cluster = Cluster::fill(&postgres.url(), &kubeconfig, LIVE + changes / 2).await?;
+    let machine = machine::late_ms(&cluster.drivers).await?;
     let service = programs.start("submission", &environment).await?;
     let mut observer = Observer::start(&service.url()).await?;
-    let bare_watch = BareWatch::start(cluster.drivers.clone());
+    let bare_watch = BareWatch::start(cluster.drivers.clone(), "spark-role=driver");
     // Both have read everything by then.
     sleep(WARM_UP).await;
     let full_bytes = service.resident_bytes()?;
@@ -82,6 +84,8 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
         Figure::alone("status_ended_p99_ms", p99_ms(of(Change::Ended)), "ms"),
         Figure::alone("status_p99_ms", p99_ms(latencies.iter()), "ms")
             .beside(bare, "a bare watch of the same pods"),
+        Figure::alone("bare_status_p99_ms", bare, "ms")
+            .beside(machine, "the same without submission"),
         Figure::alone("rss_mb", megabytes(most_bytes), "MB"),
         Figure::alone(
             "bytes_per_live_application",
@@ -110,7 +114,7 @@ async fn change(cluster: &Cluster, observer: &mut Observer, changes: usize) -> R
         let drivers = cluster.drivers.clone();
         let made = observer.expect(name, change);
         patches.spawn(async move {
-            cluster::write_driver_status(&drivers, name, change).await?;
+            cluster::write_driver_status(&drivers, &name.driver_pod(), change).await?;
             // From now on everybody can see it.
             made.at(Instant::now());
             drop(permit);

@@ -6,9 +6,14 @@ use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
-use kube::{Api, ResourceExt as _, core::DynamicObject};
+use kube::{
+    Api, ResourceExt as _,
+    core::{DynamicObject, Object},
+};
 use moka_core::{AttemptName, labels};
-use moka_kube::{WatchEvent, WatchOptions, k8s_openapi::api::core::v1::Pod, watch_parts};
+use moka_kube::{WatchEvent, WatchOptions, watch_parts};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{document, is_of, view};
 use crate::{
@@ -16,10 +21,21 @@ use crate::{
     launcher::Sighting,
 };
 
+/// A pod without most of its specification: reading that would be most of the work of a watch.
+pub(super) type DriverPod = Object<DriverSpec, Value>;
+
+/// What we look at of a driver's specification.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DriverSpec {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node_name: Option<String>,
+}
+
 /// Watches both for as long as it is polled. Of every document only a view is kept.
 pub(super) fn sightings(
     objects: Api<DynamicObject>,
-    pods: Api<Pod>,
+    drivers: Api<DriverPod>,
     relist_interval: Duration,
 ) -> BoxStream<'static, Sighting> {
     let options = |labels: String| WatchOptions {
@@ -27,8 +43,8 @@ pub(super) fn sightings(
         ..WatchOptions::labels(labels)
     };
     let objects = watch_parts(objects, options(labels::APPLICATION_ID.to_owned()), object);
-    let drivers = format!("{},spark-role=driver", labels::APPLICATION_ID);
-    let drivers = watch_parts(pods, options(drivers), driver);
+    let selector = format!("{},spark-role=driver", labels::APPLICATION_ID);
+    let drivers = watch_parts(drivers, options(selector), driver);
     let objects = objects.map(|event| sighting(event, Sighting::Objects, Sighting::Object));
     let drivers = drivers.map(|event| sighting(event, Sighting::Drivers, Sighting::Driver));
     stream::select(objects, drivers).boxed()
@@ -47,7 +63,7 @@ fn object(object: DynamicObject) -> Option<(AttemptName, ObjectView)> {
     clippy::needless_pass_by_value,
     reason = "the signature that watches call"
 )]
-fn driver(pod: Pod) -> Option<(AttemptName, DriverView)> {
+fn driver(pod: DriverPod) -> Option<(AttemptName, DriverView)> {
     let name = AttemptName::of_pod(&pod.name_any())?;
     let view = DriverView::read(&document(&pod)).without_texts();
     (is_of(&pod, name) && pod.name_any() == name.driver_pod()).then_some((name, view))

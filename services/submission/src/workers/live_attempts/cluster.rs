@@ -236,6 +236,18 @@ impl Memory {
         })
     }
 
+    /// The uid of an attempt's driver, when the watches saw it end and saw that the back end knows
+    /// the object: neither is ever taken back.
+    pub(in crate::workers) fn ended_driver(&self, name: AttemptName) -> Option<String> {
+        let entry = self.entries.get(&name)?;
+        let driver = entry.driver.as_ref().filter(|driver| driver.has_ended())?;
+        let is_known = entry
+            .object
+            .as_ref()
+            .is_some_and(|object| !object.is_unseen());
+        is_known.then(|| driver.uid.clone())
+    }
+
     fn change(&mut self, name: AttemptName, now: Timestamp, change: impl FnOnce(&mut Entry)) {
         let entry = self.entries.entry(name).or_default();
         let before = entry.unseen_since();

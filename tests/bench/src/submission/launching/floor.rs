@@ -1,6 +1,6 @@
 //! What the API server itself can do: the same object again and again, under other names.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
@@ -16,15 +16,15 @@ use tokio::time::Instant;
 /// A namespace that nobody watches.
 const NAMESPACE: &str = "default";
 
-/// Creates copies of an object that was launched, a bounded number at a time, and says how many a
-/// second.
+/// Creates copies of an object that was launched, a bounded number at a time and named by
+/// `numbers`, and says how many a second.
 ///
 /// # Errors
 /// When there is none, or a create fails.
 pub(super) async fn creates_per_second(
     kubeconfig: &Path,
     callers: usize,
-    count: usize,
+    numbers: Range<usize>,
 ) -> Result<f64> {
     let client = moka_kube::client::connect(Some(kubeconfig), None).await?;
     let launched = spark::applications(client.clone(), "spark-jobs");
@@ -35,8 +35,9 @@ pub(super) async fn creates_per_second(
     let begun = Instant::now();
     let tasks = (0..callers).map(|caller| {
         let (api, template) = (api.clone(), template.clone());
+        let numbers = numbers.clone().skip(caller).step_by(callers);
         tokio::task::spawn(async move {
-            for number in (caller..count).step_by(callers) {
+            for number in numbers {
                 create(&api, &template, number).await?;
             }
             anyhow::Ok(())
@@ -46,7 +47,7 @@ pub(super) async fn creates_per_second(
         caller?;
     }
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    let count = count as f64;
+    let count = numbers.len() as f64;
     Ok(count / begun.elapsed().as_secs_f64())
 }
 

@@ -24,12 +24,12 @@ pub(super) struct BareWatch {
 }
 
 impl BareWatch {
-    /// Watches from now on.
-    pub(super) fn start(drivers: Api<Pod>) -> Self {
+    /// Watches pods with these labels from now on.
+    pub(super) fn start(pods: Api<Pod>, labels: &str) -> Self {
         let seen = Arc::new(Mutex::new(Seen::new()));
         let writes = Arc::clone(&seen);
-        let options = WatchOptions::labels("spark-role=driver".to_owned());
-        let mut events = watch_parts(drivers, options, part).boxed();
+        let options = WatchOptions::labels(labels.to_owned());
+        let mut events = watch_parts(pods, options, part).boxed();
         let task = tokio::task::spawn(async move {
             while let Some(event) = events.next().await {
                 if let WatchEvent::Applied(key) = event {

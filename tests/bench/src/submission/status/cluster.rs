@@ -30,7 +30,7 @@ use moka_submission::{
     launcher::{Created, Launcher as _},
     store::{SqlStore, Store as _, conformance::submission},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::observer::Change;
@@ -147,8 +147,20 @@ async fn record(
     Ok(recorded.context("the application exists")?.application)
 }
 
-/// A driver's pod about as large as Spark makes it.
 fn driver(name: AttemptName) -> Result<Pod> {
+    pod(
+        &name.driver_pod(),
+        &json!({
+            (labels::APPLICATION_ID): name.application_id.to_string(),
+            (labels::ATTEMPT): "1",
+            "spark-role": "driver",
+            "spark-app-selector": format!("spark-{}", name.application_id),
+        }),
+    )
+}
+
+/// A pod about as large as Spark makes a driver's.
+pub(super) fn pod(name: &str, pod_labels: &Value) -> Result<Pod> {
     let variables: Vec<_> = (0..30)
         .map(
             |number| json!({ "name": format!("SPARK_VARIABLE_{number}"), "value": "x".repeat(60) }),
@@ -156,13 +168,8 @@ fn driver(name: AttemptName) -> Result<Pod> {
         .collect();
     let pod = json!({
         "metadata": {
-            "name": name.driver_pod(),
-            "labels": {
-                (labels::APPLICATION_ID): name.application_id.to_string(),
-                (labels::ATTEMPT): "1",
-                "spark-role": "driver",
-                "spark-app-selector": format!("spark-{}", name.application_id),
-            },
+            "name": name,
+            "labels": pod_labels,
             "finalizers": [labels::OUTCOME_FINALIZER],
         },
         "spec": {
@@ -179,7 +186,7 @@ fn driver(name: AttemptName) -> Result<Pod> {
 /// What the kubelet does.
 pub(super) async fn write_driver_status(
     drivers: &Api<Pod>,
-    name: AttemptName,
+    pod: &str,
     change: Change,
 ) -> Result<()> {
     let now = Timestamp::now().to_string();
@@ -196,11 +203,7 @@ pub(super) async fn write_driver_status(
         "name": labels::DRIVER_CONTAINER, "state": state, "ready": false, "restartCount": 0, "image": "x", "imageID": "",
     }]}});
     drivers
-        .patch_status(
-            &name.driver_pod(),
-            &PatchParams::default(),
-            &Patch::Merge(status),
-        )
+        .patch_status(pod, &PatchParams::default(), &Patch::Merge(status))
         .await?;
     Ok(())
 }
