@@ -27,6 +27,10 @@ use super::{
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
+/// Garbage beside what is alive, in percent, before it is collected: memory for processor time, of
+/// which there is less here than where an API server has a machine of its own.
+const GARBAGE_PERCENT: &str = "400";
+
 /// Ports are chosen before they are used, so another process may take one in between.
 const TRIES: usize = 3;
 
@@ -176,6 +180,7 @@ fn start(folder: &Path, program: &Path, name: &str, arguments: &[String]) -> Res
     let errors = log.try_clone()?;
     TiedChild::start("KILL", |command| {
         command.arg(program).args(arguments).current_dir(folder);
+        command.env("GOGC", GARBAGE_PERCENT);
         command
             .stdin(std::process::Stdio::null())
             .stdout(log)

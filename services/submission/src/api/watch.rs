@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{Stream, stream};
@@ -12,7 +13,7 @@ use moka_proto::submission::v1::{
     watch_applications_response::Step,
 };
 use moka_rpc::{Fingerprint, Page, Violations};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
 use super::{Api, Error, WatchPace, convert, list, not_found, parse_id};
@@ -23,6 +24,9 @@ use crate::{
 
 const SNAPSHOT_PAGE: u32 = 200;
 const CHANGES_PAGE: u32 = 500;
+/// What is written within it is read together: with many watches, reading after every commit would
+/// cost more than the commits.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Checks the request and opens the stream. Nothing is read ahead of the client: a slow one slows
 /// only its own watch.
@@ -48,7 +52,10 @@ pub(super) async fn watch(
             if after > horizon.last {
                 return Err(invalid_cursor().into());
             }
-            Phase::Tail { after }
+            Phase::Tail {
+                after,
+                is_current: false,
+            }
         }
     };
     let watch = Watch {
@@ -89,8 +96,14 @@ async fn filter(api: &Api, request: &WatchApplicationsRequest) -> Result<ChangeF
 }
 
 enum Phase {
-    Snapshot { after: Option<Position> },
-    Tail { after: i64 },
+    Snapshot {
+        after: Option<Position>,
+    },
+    Tail {
+        after: i64,
+        /// Whether everything was read that there was when it was read.
+        is_current: bool,
+    },
 }
 
 struct Watch {
@@ -122,8 +135,11 @@ impl Watch {
                     let after = after.clone();
                     self.snapshot(after).await?
                 }
-                Phase::Tail { after } => {
-                    let after = *after;
+                Phase::Tail { after, is_current } => {
+                    let (after, is_current) = (*after, *is_current);
+                    if is_current {
+                        self.wait().await;
+                    }
                     self.tail(after).await?
                 }
             };
@@ -146,7 +162,10 @@ impl Watch {
         }
         let end = self.response(Step::SnapshotEnd(SnapshotEnd {}), Some(self.begin));
         self.ready.push_back(end);
-        Ok(Phase::Tail { after: self.begin })
+        Ok(Phase::Tail {
+            after: self.begin,
+            is_current: false,
+        })
     }
 
     async fn snapshot_page(
@@ -204,23 +223,24 @@ impl Watch {
             }
         }
         let after = page.through;
-        if self.ready.is_empty() && after >= page.last {
-            self.wait(after).await;
+        if self.ready.is_empty() && self.heartbeat_at <= Instant::now() {
+            let heartbeat = self.response(Step::Heartbeat(Heartbeat {}), Some(after));
+            self.ready.push_back(heartbeat);
         }
-        Ok(Phase::Tail { after })
+        Ok(Phase::Tail {
+            after,
+            is_current: after >= page.last,
+        })
     }
 
     /// Waits for something new, at most until the next poll or heartbeat.
-    async fn wait(&mut self, after: i64) {
+    async fn wait(&mut self) {
         let until_heartbeat = self.heartbeat_at.saturating_duration_since(Instant::now());
-        if until_heartbeat.is_zero() {
-            let heartbeat = self.response(Step::Heartbeat(Heartbeat {}), Some(after));
-            self.ready.push_back(heartbeat);
-            return;
-        }
         let patience = self.pace.poll.min(until_heartbeat);
         // Either way the database is read again.
-        let _ = timeout(patience, self.written.changed()).await;
+        if timeout(patience, self.written.changed()).await.is_ok() {
+            sleep(GATHER).await;
+        }
     }
 
     fn was_in_snapshot(&self, change: &Change) -> bool {

@@ -30,7 +30,7 @@ const ACTOR: &str = "status";
 /// Looks at a time. Most only write down what was seen, and share commits.
 const CONCURRENCY: usize = 256;
 /// Looks at a time that read from the API server: they must not keep the others waiting.
-const READS: usize = 24;
+const READS: usize = 12;
 /// Live attempts that are read at a time.
 const PAGE_LIMIT: u32 = 2000;
 

@@ -30,8 +30,9 @@ const CHANGES_PER_SECOND: u64 = 200;
 const SECONDS: u64 = 30;
 /// A driver ends after so many others have started.
 const ENDS_LATER: usize = 400;
-/// Changes on their way to the API server at a time.
-const CONCURRENCY: usize = 64;
+/// Changes on their way to the API server at a time. More would only queue there, before those who
+/// have something to do with them.
+const CONCURRENCY: usize = 16;
 const WARM_UP: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -69,7 +70,10 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     sleep(WARM_UP).await;
     let full_bytes = service.resident_bytes()?;
 
+    let begun = Instant::now();
     change(&cluster, &mut observer, changes).await?;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let changes_per_second = changes as f64 / begun.elapsed().as_secs_f64();
     let latencies = observer.finish(PATIENCE).await?;
     let bare = p99_ms(observer.latencies_of(&bare_watch.finish()).iter());
     let most_bytes = service.resident_bytes()?.max(full_bytes);
@@ -86,6 +90,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
             .beside(bare, "a bare watch of the same pods"),
         Figure::alone("bare_status_p99_ms", bare, "ms")
             .beside(machine, "the same without submission"),
+        Figure::alone("status_changes_per_s", changes_per_second, "1/s"),
         Figure::alone("rss_mb", megabytes(most_bytes), "MB"),
         Figure::alone(
             "bytes_per_live_application",

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use kube::{Api, Resource, ResourceExt as _};
 use moka_core::labels;
-use moka_kube::finalizer::{Expected, remove_finalizer, remove_first_finalizer};
+use moka_kube::finalizer::{
+    Expected, remove_finalizer, remove_first_finalizer, remove_pod_finalizer,
+};
 use serde::de::DeserializeOwned;
 
 use super::{SparkOperator, is_of, view, within};
@@ -26,17 +28,15 @@ pub(super) async fn ended(
     target: &Target,
     driver_uid: &str,
 ) -> Result<bool> {
-    let pods = cluster.pods(&target.namespace);
-    let driver = Expected {
-        uid: Some(driver_uid),
-        ..Expected::default()
-    };
-    if !first(&pods, &target.name.driver_pod(), target, driver).await? {
-        return Ok(false);
-    }
     let Some(uid) = &target.uid else {
         return Ok(false);
     };
+    let pods = cluster.pods(&target.namespace);
+    let driver = target.name.driver_pod();
+    let finalizer = labels::OUTCOME_FINALIZER;
+    if !within(remove_pod_finalizer(&pods, &driver, driver_uid, finalizer)).await? {
+        return Ok(false);
+    }
     let object = Expected {
         uid: Some(uid),
         is_kept: true,

@@ -202,8 +202,10 @@ pub(super) async fn write_driver_status(
     let status = json!({ "status": { "phase": phase, "containerStatuses": [{
         "name": labels::DRIVER_CONTAINER, "state": state, "ready": false, "restartCount": 0, "image": "x", "imageID": "",
     }]}});
+    // As the kubelet does.
+    let patch = Patch::Strategic(status);
     drivers
-        .patch_status(pod, &PatchParams::default(), &Patch::Merge(status))
+        .patch_status(pod, &PatchParams::default(), &patch)
         .await?;
     Ok(())
 }
