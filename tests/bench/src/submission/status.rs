@@ -75,7 +75,9 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let changes_per_second = changes as f64 / begun.elapsed().as_secs_f64();
     let latencies = observer.finish(PATIENCE).await?;
-    let bare = p99_ms(observer.latencies_of(&bare_watch.finish()).iter());
+    let pods = bare_watch.finish();
+    let bare = p99_ms(observer.latencies_of(&pods).iter());
+    let added = p99_ms(observer.latencies_after(&pods).iter());
     let most_bytes = service.resident_bytes()?.max(full_bytes);
     let live = u32::try_from(LIVE + changes / 2)?;
     let of = |wanted| {
@@ -88,6 +90,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
         Figure::alone("status_ended_p99_ms", p99_ms(of(Change::Ended)), "ms"),
         Figure::alone("status_p99_ms", p99_ms(latencies.iter()), "ms")
             .beside(bare, "a bare watch of the same pods"),
+        Figure::alone("status_after_bare_watch_p99_ms", added, "ms"),
         Figure::alone("bare_status_p99_ms", bare, "ms")
             .beside(machine, "the same without submission"),
         Figure::alone("status_changes_per_s", changes_per_second, "1/s"),

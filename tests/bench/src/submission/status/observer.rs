@@ -160,6 +160,23 @@ impl Observer {
         latencies
     }
 
+    /// How much later each change was seen than by somebody who watched the pods, in order of size.
+    pub(super) fn latencies_after(
+        &self,
+        seen: &BTreeMap<(String, Change), Instant>,
+    ) -> Vec<(Duration, Change)> {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let latency = |((id, state), ours): (&Key, &Instant)| {
+            let name = AttemptName::new(id.parse().ok()?, 1);
+            let change = Change::to(*state);
+            let pods = seen.get(&(name.driver_pod(), change))?;
+            Some((ours.saturating_duration_since(*pods), change))
+        };
+        let mut latencies: Vec<_> = times.seen.iter().filter_map(latency).collect();
+        latencies.sort_unstable();
+        latencies
+    }
+
     fn latencies(&self) -> Vec<(Duration, Change)> {
         let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         let latency = |(key, seen): (&Key, &Instant)| {
