@@ -20,12 +20,14 @@ use moka_objects::ObjectMeta;
 use crate::{
     archive::{RawObjects, StreamIndex},
     assembler::{AssemblySettings, EventLogAssembly},
-    domain::{keys::KeyTemplate, layout::Step, stream::StreamKind},
+    domain::{completeness::Completeness, keys::KeyTemplate, layout::Step, stream::StreamKind},
     metrics::Metrics,
 };
 
 const CACHE_BYTES: usize = 128 << 20;
 const CHUNK_BYTES: usize = 8 << 20;
+/// The exit code when something is missing.
+const GAPS: u8 = 3;
 
 /// Runs a part of log-broker by hand.
 #[derive(Debug, Parser)]
@@ -61,8 +63,9 @@ enum Command {
         ended: bool,
     },
     /// Writes the source file of a stream as it was on its node to standard output, all its
-    /// generations one after another. Gaps are told on standard error, and the exit code is
-    /// then 1.
+    /// generations one after another. Standard error has a line for each gap and ends with the
+    /// verdict: COMPLETE, TRUNCATED (only the beginning is missing) or LOST. The exit code is 0
+    /// when it is complete, 3 when something is missing, and 1 when it could not be read.
     Cat {
         /// The store with the raw records.
         #[arg(long, value_name = "URL")]
@@ -169,19 +172,29 @@ async fn cat(raw: &str, prefix: &str, path: &str) -> anyhow::Result<ExitCode> {
     index.add(&objects, listed).await?;
     anyhow::ensure!(!index.is_empty(), "no record has the path {path}");
     let mut output = io::stdout().lock();
-    let mut code = ExitCode::SUCCESS;
+    let mut gaps = Vec::new();
     for step in &index.layout().steps {
         match step {
             Step::Segment(segment) => output.write_all(&index.bytes(&objects, segment).await?)?,
             Step::Gap(gap) => {
-                code = ExitCode::FAILURE;
                 let (start, end) = (gap.start_bytes, gap.end_bytes);
-                writeln!(io::stderr(), "bytes {start} to {end} are missing")?;
+                writeln!(
+                    io::stderr(),
+                    "bytes {start} to {end} of {} are missing",
+                    gap.path
+                )?;
+                gaps.push(gap.clone());
             }
         }
     }
     output.flush()?;
-    Ok(code)
+    let completeness = Completeness::of(gaps, false);
+    writeln!(io::stderr(), "{}", completeness.verdict.as_str())?;
+    Ok(if completeness.gaps.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(GAPS)
+    })
 }
 
 async fn open(url: &str) -> anyhow::Result<RawObjects> {

@@ -15,6 +15,18 @@ pub enum Verdict {
     Open,
 }
 
+impl Verdict {
+    /// Its name, as in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "COMPLETE",
+            Self::Truncated => "TRUNCATED",
+            Self::Lost => "LOST",
+            Self::Open => "OPEN",
+        }
+    }
+}
+
 /// A verdict and its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completeness {

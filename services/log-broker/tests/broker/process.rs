@@ -141,12 +141,9 @@ async fn people_can_assemble_and_read_by_hand() {
         .output()
         .await
         .unwrap();
-    assert!(cat.status.success());
-    assert!(
-        cat.stdout == text(&lines),
-        "{}",
-        String::from_utf8_lossy(&cat.stderr)
-    );
+    let told = String::from_utf8(cat.stderr).unwrap();
+    assert!(cat.status.success() && told == "COMPLETE\n", "{told}");
+    assert!(cat.stdout == text(&lines));
 
     let assemble = [
         "assemble",
@@ -178,10 +175,10 @@ async fn people_can_assemble_and_read_by_hand() {
         .output()
         .await
         .unwrap();
-    assert_eq!(cat.status.code(), Some(1));
+    assert_eq!(cat.status.code(), Some(3));
     let (start, end) = (text(&lines[..6]).len(), text(&lines[..12]).len());
     assert_eq!(
         String::from_utf8(cat.stderr).unwrap(),
-        format!("bytes {start} to {end} are missing\n")
+        format!("bytes {start} to {end} of {path} are missing\nLOST\n")
     );
 }
