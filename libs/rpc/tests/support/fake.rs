@@ -5,8 +5,9 @@ use std::{future, io, pin::Pin};
 use futures::{Stream, StreamExt, stream};
 use moka_core::{ErrorReason, PublicError};
 use moka_proto::logs::v1::{
-    FollowLogRequest, FollowLogResponse, GetEventLogRequest, GetEventLogResponse,
-    ListLogStreamsRequest, ListLogStreamsResponse, ReadLogRequest, ReadLogResponse,
+    DownloadLogRequest, DownloadLogResponse, FollowLogRequest, FollowLogResponse,
+    GetEventLogRequest, GetEventLogResponse, ListLogStreamsRequest, ListLogStreamsResponse,
+    ReadLogRequest, ReadLogResponse, SearchLogRequest, SearchLogResponse,
     log_service_client::LogServiceClient,
     log_service_server::{LogService, LogServiceServer},
 };
@@ -147,6 +148,23 @@ impl LogService for Fake {
             ))));
         }
         Ok(Response::new(Box::pin(entries)))
+    }
+
+    async fn search_log(
+        &self,
+        _request: Request<SearchLogRequest>,
+    ) -> Result<Response<SearchLogResponse>, Status> {
+        Err(Status::unimplemented("not under test"))
+    }
+
+    type DownloadLogStream =
+        Pin<Box<dyn Stream<Item = Result<DownloadLogResponse, Status>> + Send>>;
+
+    async fn download_log(
+        &self,
+        _request: Request<DownloadLogRequest>,
+    ) -> Result<Response<Self::DownloadLogStream>, Status> {
+        Err(Status::unimplemented("not under test"))
     }
 
     /// Fails with a status that is not one of ours.
