@@ -117,12 +117,18 @@ impl LogFile {
         Ok(Read::Lines { bytes, end_bytes })
     }
 
-    /// Whether what stands in front of the offset is what was shipped.
+    /// Whether what stands in front of the offset is what was shipped, and at the start what may
+    /// have been.
     fn holds(&self, shipped: &Progress) -> io::Result<bool> {
-        let mut present = vec![0; shipped.fingerprint.len()];
-        let start = shipped.offset_bytes.saturating_sub(present.len() as u64);
-        match self.file.read_exact_at(&mut present, start) {
-            Ok(()) => Ok(present == shipped.fingerprint),
+        let remembered = shipped.fingerprint.len() as u64;
+        let before_offset = shipped.offset_bytes.saturating_sub(remembered);
+        Ok(self.has_at(before_offset, &shipped.fingerprint)? && self.has_at(0, &shipped.head)?)
+    }
+
+    fn has_at(&self, offset: u64, expected: &[u8]) -> io::Result<bool> {
+        let mut present = vec![0; expected.len()];
+        match self.file.read_exact_at(&mut present, offset) {
+            Ok(()) => Ok(present == expected),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(error) => Err(error),
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Generation;
 
-/// At most so many bytes in front of the offset are remembered.
+/// At most so many bytes in front of the offset, or at the start, are remembered.
 pub const FINGERPRINT_BYTES: usize = 32;
 
 /// Names one file for as long as it exists, through renames and restarts of the shipper.
@@ -28,6 +28,10 @@ pub struct Progress {
     /// The last bytes in front of the offset. When the file has others there, it was rewritten in
     /// place, even if it is longer now.
     pub fingerprint: Vec<u8>,
+    /// While the offset is 0: the first bytes, written down before any of them was sent. After a
+    /// crash they tell whether the file still holds what may have been shipped.
+    #[serde(default)]
+    pub head: Vec<u8>,
 }
 
 impl Progress {
@@ -41,6 +45,7 @@ impl Progress {
             },
             offset_bytes: 0,
             fingerprint: Vec::new(),
+            head: Vec::new(),
         }
     }
 
@@ -56,6 +61,16 @@ impl Progress {
             },
             offset_bytes: 0,
             fingerprint: Vec::new(),
+            head: Vec::new(),
+        }
+    }
+
+    /// Nothing is shipped yet, but is about to be.
+    #[must_use]
+    pub fn begun(&self, bytes: &[u8]) -> Self {
+        Self {
+            head: bytes[..bytes.len().min(FINGERPRINT_BYTES)].to_vec(),
+            ..self.clone()
         }
     }
 
@@ -70,6 +85,7 @@ impl Progress {
             generation: self.generation,
             offset_bytes: self.offset_bytes + shipped.len() as u64,
             fingerprint,
+            head: Vec::new(),
         }
     }
 }

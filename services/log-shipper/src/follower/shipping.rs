@@ -31,6 +31,9 @@ impl Follower {
             watch.torn_until_bytes = end_bytes;
             return Ok(Next::LookLater);
         }
+        if self.progress.offset_bytes == 0 && self.progress.head.is_empty() {
+            self.begin(&bytes).await;
+        }
         let object_bytes = batch.object.len() as u64;
         shared.uploader.put(&self.key_prefix, batch.object).await?;
         drop(permit);
@@ -56,6 +59,15 @@ impl Follower {
         self.acknowledge(progress);
         shared.offsets.record(&self.id, &self.progress).await;
         Ok(Next::LookAgain)
+    }
+
+    /// Killed after the upload and before its offset is written down, the next start finds nothing
+    /// shipped. Should the file be cut off meanwhile, its new lines must not go where the first
+    /// ones are, under the same offsets: readers would take them for repetitions.
+    async fn begin(&mut self, bytes: &[u8]) {
+        self.progress = self.progress.begun(bytes);
+        let offsets = &self.shared.offsets;
+        offsets.record_durably(&self.id, &self.progress).await;
     }
 
     /// Reads and encodes where blocking is allowed.

@@ -136,6 +136,10 @@ impl OffsetsWriter {
                 Ok(None) | Err(_) => break,
             }
         }
+        // One write for all that is there, such as the beginnings of a thousand new files.
+        while let Ok(change) = self.queue.try_recv() {
+            waiting.extend(self.apply(change));
+        }
         waiting
     }
 

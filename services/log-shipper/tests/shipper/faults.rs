@@ -147,6 +147,31 @@ async fn file_that_one_look_has_missed_keeps_its_offset_and_generation() {
 }
 
 #[tokio::test]
+async fn file_that_was_cut_off_before_its_first_offset_was_written_is_another_generation() {
+    let mut node = Node::new(Arc::new(PickyStore::new("/coredns-1/", false)));
+    let log = node.pod_log(POD, "0.log");
+    append(&log, &cri_lines(0..9));
+    node.start();
+    until(async || node.metric("moka_log_shipper_failures_total") > 0).await;
+    node.kill().await;
+    // What a shipper finds that was killed just after its first upload.
+    let offsets = node.directory.path().join("state/offsets.json");
+    let written_before = fs::read(&offsets).unwrap();
+
+    node.store = Arc::new(MemoryStore::new());
+    node.start();
+    node.until_shipped(&log, &cri_lines(0..9)).await;
+    node.stop().await;
+    fs::write(&offsets, written_before).unwrap();
+    fs::write(&log, cri_lines(9..20)).unwrap();
+    node.start();
+    node.until_shipped(&log, &cri_lines(9..20)).await;
+    node.stop().await;
+    assert_eq!(reassembled(&*node.store).await.len(), 2);
+    assert_eq!(records(&*node.store).await.len(), 20);
+}
+
+#[tokio::test]
 async fn failing_stream_does_not_hold_up_another() {
     let store = Arc::new(PickyStore::new("/coredns-1/", false));
     let mut node = Node::new(store);
