@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -25,12 +26,14 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, timeout},
 };
 pub use watches::Watches;
 
 /// The largest request that is passed on.
 const MAXIMUM_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// How long a call may be awaited: a test that waits for one that never comes has failed.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The event with which a watch ends that is too old.
 const GONE: &str = concat!(
     r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"#,
@@ -185,7 +188,12 @@ impl FaultProxy {
     /// Waits until `count` calls have failed.
     pub async fn struck(&self, count: usize) {
         let mut struck = self.shared.struck.subscribe();
-        struck.wait_for(|&number| number >= count).await.unwrap();
+        let is_struck = struck.wait_for(|&number| number >= count);
+        let Ok(result) = timeout(PATIENCE, is_struck).await else {
+            let armed = *self.shared.armed.lock().unwrap();
+            panic!("no call failed within {PATIENCE:?}: {armed:?} is armed");
+        };
+        result.unwrap();
     }
 
     /// Writes a kubeconfig that leads through the proxy.
@@ -220,34 +228,37 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         let mut armed = shared.armed.lock().unwrap();
         armed.take_if(|(call, _)| call.is(&request, &body))
     };
-    match fault.map(|(_, fault)| fault) {
+    match fault {
         None => shared.forward(request).await,
-        Some(Fault::Refuse(status)) => {
+        Some((_, Fault::Refuse(status))) => {
             shared.strike();
             (status, [(header::RETRY_AFTER, "1")]).into_response()
         }
-        Some(Fault::Delay) => {
+        Some((_, Fault::Delay)) => {
             shared.strike();
             delay(shared, request);
             std::future::pending().await
         }
-        Some(Fault::BeforeCreate) => {
+        Some((_, Fault::BeforeCreate)) => {
             shared.strike();
             std::future::pending().await
         }
-        Some(Fault::AfterCreate) => {
-            shared.carried_out(request).await;
+        Some((call, fault @ (Fault::AfterCreate | Fault::Reset))) => {
+            let answer = shared.forward(request).await;
+            if !answer.status().is_success() {
+                // It was not carried out; the next one may be.
+                *shared.armed.lock().unwrap() = Some((call, fault));
+                return answer;
+            }
             shared.strike();
-            std::future::pending().await
-        }
-        Some(Fault::Reset) => {
-            shared.carried_out(request).await;
-            shared.strike();
+            if fault == Fault::AfterCreate {
+                std::future::pending::<()>().await;
+            }
             let torn = [Ok("{"), Err(std::io::Error::other("the connection breaks"))];
             let body = Body::from_stream(futures::stream::iter(torn));
             (StatusCode::CREATED, body).into_response()
         }
-        Some(Fault::Gone) => {
+        Some((_, Fault::Gone)) => {
             shared.strike();
             ([(header::CONTENT_TYPE, "application/json")], GONE).into_response()
         }
@@ -285,15 +296,6 @@ impl Shared {
 
     fn strike(&self) {
         self.struck.send_modify(|count| *count += 1);
-    }
-
-    async fn carried_out(&self, request: Request) {
-        let answer = self.forward(request).await;
-        assert!(
-            answer.status().is_success(),
-            "the API server refused: {}",
-            answer.status()
-        );
     }
 
     /// Passes a request on; the answer streams, so that a watch stays a watch.
