@@ -64,7 +64,7 @@ pub struct FaultProxy {
 struct Shared {
     upstream: String,
     client: reqwest::Client,
-    armed: Mutex<Option<(Call, Fault)>>,
+    armed: Mutex<Option<Armed>>,
     struck: watch::Sender<usize>,
     cuts: watch::Sender<usize>,
     is_away: AtomicBool,
@@ -75,6 +75,15 @@ struct Shared {
     /// What became of the calls that were under way for long.
     late: watch::Sender<Vec<StatusCode>>,
     watches: Mutex<Watches>,
+}
+
+/// The fault of the next call of a kind.
+#[derive(Clone, Debug)]
+struct Armed {
+    call: Call,
+    /// A part of the path of the calls that are meant: the name of their object, or nothing.
+    name: String,
+    fault: Fault,
 }
 
 /// What all creations are answered with.
@@ -132,7 +141,14 @@ impl FaultProxy {
 
     /// Lets the next call of a kind fail in this way. Later ones pass.
     pub fn arm_for(&self, call: Call, fault: Fault) {
-        *self.shared.armed.lock().unwrap() = Some((call, fault));
+        self.arm_for_name(call, "", fault);
+    }
+
+    /// Lets the next call of a kind fail that is about this object or its driver. Later ones pass,
+    /// and so do those that clean up after others.
+    pub fn arm_for_name(&self, call: Call, name: &str, fault: Fault) {
+        let name = name.to_owned();
+        *self.shared.armed.lock().unwrap() = Some(Armed { call, name, fault });
     }
 
     /// How many calls have failed.
@@ -181,19 +197,19 @@ impl FaultProxy {
         let mut late = self.shared.late.subscribe();
         let before = late.borrow().len();
         self.shared.let_go.notify_one();
-        let late = late.wait_for(|late| late.len() > before).await.unwrap();
-        late[before]
+        let arrives = late.wait_for(|late| late.len() > before);
+        let late = timeout(PATIENCE, arrives).await;
+        late.expect("a call that was under way should arrive in time")
+            .unwrap()[before]
     }
 
     /// Waits until `count` calls have failed.
     pub async fn struck(&self, count: usize) {
         let mut struck = self.shared.struck.subscribe();
         let is_struck = struck.wait_for(|&number| number >= count);
-        let Ok(result) = timeout(PATIENCE, is_struck).await else {
-            let armed = *self.shared.armed.lock().unwrap();
-            panic!("no call failed within {PATIENCE:?}: {armed:?} is armed");
-        };
-        result.unwrap();
+        let is_struck = timeout(PATIENCE, is_struck).await.is_ok();
+        let armed = self.shared.armed.lock().unwrap().clone();
+        assert!(is_struck, "no call failed in time: {armed:?} is armed");
     }
 
     /// Writes a kubeconfig that leads through the proxy.
@@ -226,39 +242,41 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
     let fault = {
         let mut armed = shared.armed.lock().unwrap();
-        armed.take_if(|(call, _)| call.is(&request, &body))
+        armed.take_if(|armed| {
+            armed.call.is(&request, &body) && request.uri().path().contains(&armed.name)
+        })
     };
-    match fault {
+    match fault.as_ref().map(|armed| armed.fault) {
         None => shared.forward(request).await,
-        Some((_, Fault::Refuse(status))) => {
+        Some(Fault::Refuse(status)) => {
             shared.strike();
             (status, [(header::RETRY_AFTER, "1")]).into_response()
         }
-        Some((_, Fault::Delay)) => {
+        Some(Fault::Delay) => {
             shared.strike();
             delay(shared, request);
             std::future::pending().await
         }
-        Some((_, Fault::BeforeCreate)) => {
+        Some(Fault::BeforeCreate) => {
             shared.strike();
             std::future::pending().await
         }
-        Some((call, fault @ (Fault::AfterCreate | Fault::Reset))) => {
+        Some(kind @ (Fault::AfterCreate | Fault::Reset)) => {
             let answer = shared.forward(request).await;
             if !answer.status().is_success() {
                 // It was not carried out; the next one may be.
-                *shared.armed.lock().unwrap() = Some((call, fault));
+                *shared.armed.lock().unwrap() = fault;
                 return answer;
             }
             shared.strike();
-            if fault == Fault::AfterCreate {
+            if kind == Fault::AfterCreate {
                 std::future::pending::<()>().await;
             }
             let torn = [Ok("{"), Err(std::io::Error::other("the connection breaks"))];
             let body = Body::from_stream(futures::stream::iter(torn));
             (StatusCode::CREATED, body).into_response()
         }
-        Some((_, Fault::Gone)) => {
+        Some(Fault::Gone) => {
             shared.strike();
             ([(header::CONTENT_TYPE, "application/json")], GONE).into_response()
         }

@@ -96,8 +96,14 @@ impl Installation {
                 })
                 .await;
             }
-            Step::EndCommitted => self.proxy.arm_for(Call::Release, Fault::BeforeCreate),
-            Step::FinalizersGone => self.proxy.arm_for(Call::Release, Fault::AfterCreate),
+            Step::EndCommitted => {
+                let fault = Fault::BeforeCreate;
+                self.proxy.arm_for_name(Call::Release, &name, fault);
+            }
+            Step::FinalizersGone => {
+                let fault = Fault::AfterCreate;
+                self.proxy.arm_for_name(Call::Release, &name, fault);
+            }
             _ => {}
         }
         let exit_code = match step {

@@ -26,7 +26,7 @@ async fn cancel_through(
 ) {
     let (id, name) = installation.run(&format!("{call:?} {fault:?}")).await;
     let struck = installation.proxy.count() + 1;
-    installation.proxy.arm_for(call, fault);
+    installation.proxy.arm_for_name(call, &name, fault);
     installation.cancel(&id).await;
     installation
         .eventually("the driver is told to stop", async || {
