@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(MOKA_CACHE)/target
 export CARGO_TERM_COLOR ?= auto
 
 XTASK := cargo xtask
-CHEAP := --workspace --exclude moka-tests-control-plane --exclude moka-tests-cluster
+CHEAP := --workspace --exclude moka-tests-control-plane --exclude moka-tests-cluster --exclude moka-tests-shipping
 
 .PHONY: help
 help: ## What can be made.
@@ -66,7 +66,7 @@ unit: ## Tests that need nothing but this repository.
 .PHONY: control-plane
 control-plane: ## Tests against a real kube-apiserver, PostgreSQL and S3 server, without nodes.
 	@$(XTASK) cluster build
-	@cargo test --locked --package moka-tests-control-plane
+	@cargo test --locked --package moka-tests-control-plane --package moka-tests-shipping
 
 .PHONY: end-to-end
 end-to-end: ## The whole mesh on the real local cluster.

@@ -1,0 +1,57 @@
+//! log-shipper's real program, on a folder laid out as a node, before a real S3 server with a
+//! faulty line between them. Its process is killed and stopped, files are rotated, cut off and
+//! torn; then every line is read back through log-broker, which must have each once.
+//!
+//! `cargo run -p moka-tests-shipping -- --runs 1000` goes on for longer than the test does.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test support")]
+
+mod chance;
+mod node;
+mod reader;
+mod report;
+mod run;
+mod shipper;
+mod store_proxy;
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+use moka_objects::{S3Credentials, S3Options, S3Store};
+use moka_xtask::s3_server::TemporaryS3;
+pub use report::Report;
+
+/// Runs at the same time: most of a run is waiting.
+const CONCURRENT_RUNS: usize = 8;
+const BUCKET: &str = "shipping";
+
+/// Does so many runs with the seeds from `first_seed` on, and gives their figures together.
+///
+/// # Panics
+///
+/// When a line is lost, repeated, changed or out of order in what is read back.
+pub async fn runs(first_seed: u32, run_count: u32) -> Report {
+    let server = TemporaryS3::start().await.unwrap();
+    let store = Arc::new(S3Store::open(options(server.endpoint())).await);
+    store.create_bucket().await.unwrap();
+    let program = shipper::build().await;
+    let reports = stream::iter(first_seed..first_seed + run_count)
+        .map(|seed| run::run(seed, &program, server.endpoint(), Arc::clone(&store)))
+        .buffer_unordered(CONCURRENT_RUNS);
+    reports
+        .fold(Report::default(), async |sum, report| sum.and(report))
+        .await
+}
+
+fn options(endpoint: String) -> S3Options {
+    S3Options {
+        endpoint: Some(endpoint),
+        region: Some("us-east-1".to_owned()),
+        path_style: true,
+        credentials: Some(S3Credentials {
+            access_key_id: TemporaryS3::ACCESS_KEY_ID.to_owned(),
+            secret_access_key: TemporaryS3::SECRET_ACCESS_KEY.to_owned(),
+            session_token: None,
+        }),
+        ..S3Options::new(BUCKET)
+    }
+}

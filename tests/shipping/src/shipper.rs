@@ -1,0 +1,162 @@
+//! The real program, to be killed, stopped and started again.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use moka_xtask::{mesh::images::target_folder, s3_server::TemporaryS3};
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+
+const POLL: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A shipper of a node, running or not.
+#[derive(Debug)]
+pub(crate) struct Shipper {
+    program: PathBuf,
+    options: Vec<String>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// A stream as `/streams` shows it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) path: String,
+    pub(crate) offset_bytes: u64,
+    pub(crate) size_bytes: u64,
+}
+
+/// Builds the program the way this test was built.
+pub(crate) async fn build() -> PathBuf {
+    let target = target_folder();
+    let status = Command::new(env!("CARGO"))
+        .current_dir(moka_xtask::workspace::root())
+        .env("CARGO_TARGET_DIR", &target)
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--package",
+            "moka-log-shipper",
+        ])
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success(), "moka-log-shipper does not build");
+    target.join("debug/moka-log-shipper")
+}
+
+impl Shipper {
+    /// A shipper of the node below `folder`; it does not run yet.
+    pub(crate) fn new(program: &Path, folder: &Path, objects_url: &str, batch_bytes: u64) -> Self {
+        let path = |name| folder.join(name).display().to_string();
+        let options = vec![
+            "--admin-listen=127.0.0.1:0".to_owned(),
+            "--log-format=json".to_owned(),
+            format!("--pods-log-dir={}", path("pods")),
+            format!("--events-dir={}", path("events")),
+            format!("--state-dir={}", path("state")),
+            format!("--objects-url={objects_url}"),
+            "--scan-interval-milliseconds=20".to_owned(),
+            "--flush-interval-seconds=0".to_owned(),
+            "--upload-timeout-seconds=1".to_owned(),
+            format!("--batch-bytes={batch_bytes}"),
+        ];
+        Self {
+            program: program.to_owned(),
+            options,
+            log: folder.join("shipper.log"),
+            child: None,
+        }
+    }
+
+    pub(crate) fn start(&mut self) {
+        let log = File::create(&self.log).unwrap();
+        let child = Command::new(&self.program)
+            .args(&self.options)
+            .env("AWS_ACCESS_KEY_ID", TemporaryS3::ACCESS_KEY_ID)
+            .env("AWS_SECRET_ACCESS_KEY", TemporaryS3::SECRET_ACCESS_KEY)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&mut self) {
+        self.child.take().unwrap().kill().await.unwrap();
+    }
+
+    /// SIGTERM, and its end.
+    pub(crate) async fn stop(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let id = child.id().unwrap().to_string();
+        let kill = Command::new("kill").arg(id).status().await.unwrap();
+        assert!(kill.success());
+        let ended = timeout(PATIENCE, child.wait()).await;
+        let status = ended.expect("the shipper ends when it is told to").unwrap();
+        // A signal before it has learnt to listen to signals ends it as well.
+        assert!(
+            status.success() || status.code().is_none(),
+            "{status}: {}",
+            self.log()
+        );
+    }
+
+    /// Waits until a file is shipped to its end, whatever fails; says whether it came to that.
+    pub(crate) async fn has_shipped(&mut self, path: &Path, patience: Duration) -> bool {
+        let length = path.metadata().unwrap().len();
+        let name = path.display().to_string();
+        let waiting = async {
+            loop {
+                let rows = self.streams().await.unwrap_or_default();
+                if rows.iter().any(|row| {
+                    row.path == name && row.size_bytes == length && row.offset_bytes == length
+                }) {
+                    return;
+                }
+                sleep(POLL).await;
+            }
+        };
+        timeout(patience, waiting).await.is_ok()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// What it follows; `None` when it does not answer yet.
+    async fn streams(&self) -> Option<Vec<Row>> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.admin_port()?))
+            .await
+            .ok()?;
+        let request = b"GET /streams HTTP/1.1\r\nhost: shipper\r\nconnection: close\r\n\r\n";
+        connection.write_all(request).await.ok()?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        serde_json::from_str(body).ok()
+    }
+
+    fn admin_port(&self) -> Option<u16> {
+        let log = self.log();
+        let line = log
+            .lines()
+            .find(|line| line.contains("admin port is open"))?;
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line["address"].as_str()?.rsplit_once(':')?.1.parse().ok()
+    }
+}
