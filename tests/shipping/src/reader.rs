@@ -84,8 +84,9 @@ impl Reader {
         Self { serving, attempt }
     }
 
-    /// All lines of a stream, and the verdict; no lines while there is nothing of it.
-    pub(crate) async fn read(&self, source: Source) -> (Vec<Written>, Option<Verdict>) {
+    /// All lines of a stream, and the verdict, or why there is none; no lines while there is
+    /// nothing of it.
+    pub(crate) async fn read(&self, source: Source) -> (Vec<Written>, Result<Verdict, String>) {
         let stream = StreamName {
             attempt: self.attempt.name,
             source,
@@ -97,8 +98,9 @@ impl Reader {
         let mut lines = Vec::new();
         let mut cursor = Cursor::Begin;
         loop {
-            let Ok(answer) = self.serving.read(&target, cursor, LIMITS).await else {
-                return (lines, None);
+            let answer = match self.serving.read(&target, cursor, LIMITS).await {
+                Ok(answer) => answer,
+                Err(error) => return (lines, Err(format!("{error:?}"))),
             };
             lines.extend(answer.lines.into_iter().map(|line| Written {
                 time: line.time,
@@ -106,7 +108,7 @@ impl Reader {
             }));
             cursor = answer.next;
             if answer.at_end {
-                return (lines, Some(answer.completeness.verdict));
+                return (lines, Ok(answer.completeness.verdict));
             }
         }
     }

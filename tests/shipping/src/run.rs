@@ -197,7 +197,7 @@ impl Run {
         let until = now() + SignedDuration::try_from(PATIENCE).unwrap();
         loop {
             let (read, verdict) = reader.read(source.clone()).await;
-            if read == written && verdict == Some(Verdict::Complete) {
+            if read == written && verdict == Ok(Verdict::Complete) {
                 return;
             }
             if now() > until {
