@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::domain::{MAX_LINE_BYTES, Progress, StreamId, complete_length};
+use crate::domain::{FINGERPRINT_BYTES, MAX_LINE_BYTES, Progress, StreamId, complete_length};
 
 /// An open file. Clones share it.
 #[derive(Debug, Clone)]
@@ -87,6 +87,17 @@ impl LogFile {
         })
     }
 
+    /// Reads the first bytes, of a file that has so many.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not answer, or the file was cut off.
+    pub fn head(&self) -> io::Result<[u8; FINGERPRINT_BYTES]> {
+        let mut head = [0; FINGERPRINT_BYTES];
+        self.file.read_exact_at(&mut head, 0)?;
+        Ok(head)
+    }
+
     /// Reads about `batch_bytes` past what is shipped: complete lines, more when one line is
     /// longer, and with `torn_too` what stands behind the last newline. Blocks.
     ///
@@ -137,9 +148,13 @@ impl LogFile {
     /// Reads on until there are `wanted` bytes; true when the file ended first.
     fn read_more(&self, offset: u64, bytes: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
         let mut filled = bytes.len();
-        bytes.resize(wanted, 0);
+        // One more than there is tells the end. A whole batch of zeros for each short line would
+        // cost more than all else.
+        let there = self.file.metadata()?.size().saturating_sub(offset) + 1;
+        let wanted = wanted.min(usize::try_from(there).unwrap_or(usize::MAX));
+        bytes.resize(wanted.max(filled), 0);
         let result = loop {
-            if filled == wanted {
+            if filled >= wanted {
                 break Ok(false);
             }
             match self

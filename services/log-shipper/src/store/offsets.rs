@@ -17,6 +17,11 @@ use crate::{
 const QUEUE_LENGTH: usize = 1_024;
 /// How long changes are gathered before the file is written once for all of them.
 const GATHER: Duration = Duration::from_millis(100);
+/// They are gathered for so many times as long as the last write took: with thousands of files the
+/// whole file is long, and writing it is not what the node's disk is for.
+const GATHER_FACTOR: u32 = 10;
+/// But not for longer than this.
+const LONGEST_GATHER: Duration = Duration::from_secs(5);
 /// When a write that failed is tried again, if no change comes before.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -32,6 +37,7 @@ pub struct OffsetsWriter {
     queue: mpsc::Receiver<Change>,
     directory: StateDirectory,
     saved: Saved,
+    gather_for: Duration,
     metrics: Metrics,
 }
 
@@ -54,6 +60,7 @@ pub fn offsets(
         queue: receiver,
         directory,
         saved,
+        gather_for: GATHER,
         metrics,
     };
     (Offsets { queue: sender }, writer)
@@ -128,7 +135,7 @@ impl OffsetsWriter {
 
     /// Applies the changes of a short while, and returns who waits for them.
     async fn gather(&mut self, first: Change) -> Vec<oneshot::Sender<()>> {
-        let until = Instant::now() + GATHER;
+        let until = Instant::now() + self.gather_for;
         let mut waiting = Vec::from_iter(self.apply(first));
         while waiting.is_empty() {
             match timeout_at(until, self.queue.recv()).await {
@@ -159,6 +166,7 @@ impl OffsetsWriter {
     async fn save(&mut self) -> bool {
         let directory = self.directory.clone();
         let saved = std::mem::take(&mut self.saved);
+        let begin = Instant::now();
         let work = move || {
             let result = directory.save(&saved);
             (saved, result)
@@ -167,6 +175,7 @@ impl OffsetsWriter {
             .await
             .expect("saving does not panic");
         self.saved = saved;
+        self.gather_for = (begin.elapsed() * GATHER_FACTOR).clamp(GATHER, LONGEST_GATHER);
         if let Err(error) = &result {
             self.metrics.state_write_failures.inc();
             tracing::error!(%error, "offsets cannot be written; a restart would ship records again");
