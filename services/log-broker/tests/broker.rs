@@ -14,6 +14,8 @@ mod documents;
 mod download;
 #[path = "broker/hostile.rs"]
 mod hostile;
+#[path = "broker/losses.rs"]
+mod losses;
 #[path = "broker/process.rs"]
 mod process;
 #[path = "broker/random.rs"]

@@ -117,6 +117,17 @@ pub struct Config {
     )]
     pub upload_timeout_seconds: u64,
 
+    /// Most that batches may take on the state directory's disk while the store is away, in bytes.
+    /// The marks of what is lost beyond it may take a sixteenth more.
+    #[arg(
+        long,
+        env = "MOKA_SPOOL_BYTES",
+        value_name = "BYTES",
+        default_value_t = 1 << 30,
+        value_parser = value_parser!(u64).range(1 << 20..=1 << 40)
+    )]
+    pub spool_bytes: u64,
+
     /// How long a shipped event log stays on the node after its last growth, in seconds.
     #[arg(
         long,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use moka_process::{Condition, Tasks};
+use prometheus_client::metrics::gauge::Gauge;
 
 use crate::{
     domain::{Progress, StreamId},
@@ -91,6 +92,7 @@ impl Discovery {
             Sighting::New => self.saved.get(id).cloned(),
         };
         let Some(file) = open(&found.path, id)? else {
+            self.missed(found);
             return Ok(());
         };
         let progress = match former {
@@ -100,6 +102,16 @@ impl Discovery {
         self.saved.remove(id);
         self.follow(found, file, progress);
         Ok(())
+    }
+
+    /// It may also have been renamed since, and is found under its new name then.
+    fn missed(&self, found: &Found) {
+        tracing::info!(
+            path = %found.path.display(),
+            size_bytes = found.size_bytes,
+            "a log file was gone before it was opened"
+        );
+        self.shared.metrics.missed_files.inc();
     }
 
     async fn start(&self, id: &StreamId) -> Progress {
@@ -124,6 +136,7 @@ impl Discovery {
             key_prefix: key_prefix.clone(),
             progress: progress.clone(),
             size_bytes: found.size_bytes,
+            late_since: None,
             settled: found.settled,
             open: true,
             failure_count: 0,
@@ -185,8 +198,13 @@ impl Discovery {
     fn measure(&self, scan: &Scan) {
         let directories = scan.event_directories.iter();
         let foreign: usize = directories.map(|directory| directory.foreign_count).sum();
-        let foreign = i64::try_from(foreign).unwrap_or(i64::MAX);
-        self.shared.metrics.foreign_entries.set(foreign);
+        let foreign_events = foreign + scan.foreign_event_count;
+        let set = |gauge: &Gauge, count| gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        set(&self.shared.metrics.foreign_entries, foreign_events);
+        set(
+            &self.shared.metrics.foreign_pod_entries,
+            scan.foreign_pod_count,
+        );
         self.shared.registry.measure(&self.shared.metrics);
     }
 

@@ -2,6 +2,7 @@
 //! the decision what to do with a file next.
 
 mod backoff;
+mod batch;
 mod cluster_name;
 mod decision;
 mod event_log;
@@ -14,6 +15,7 @@ mod record;
 mod source;
 
 pub use backoff::backoff;
+pub use batch::{Batch, BatchHeader, DamagedBatch, Origin};
 pub use cluster_name::{ClusterName, InvalidClusterName};
 pub use decision::{Decision, Limits, Observation, decide};
 pub use event_log::EventLogName;

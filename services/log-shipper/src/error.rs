@@ -33,7 +33,27 @@ pub enum ShipError {
     /// The store failed or refused.
     #[error("cannot upload the object")]
     Store(#[source] moka_objects::Error),
+    /// It was not asked, because it did not answer others.
+    #[error("the object store is away")]
+    Away,
+    /// The spool has no room either.
+    #[error("the object store does not take the object, and the spool is full")]
+    SpoolFull,
+    /// The spool's disk does not answer as it should.
+    #[error("cannot use the spool")]
+    Spool(#[source] io::Error),
     /// The store did not answer in time.
     #[error("the upload took longer than {0} s")]
     TimedOut(u64),
+}
+
+impl ShipError {
+    /// Whether the store did not answer, which says nothing about the object.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::TimedOut(_) => true,
+            Self::Store(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Follows one file from its discovery to its end.
 
+mod delivery;
 mod shipping;
 
 use std::{sync::Arc, time::Duration};
@@ -7,8 +8,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    domain::{Decision, Observation, Progress, SourceKind, StreamId, decide},
+    domain::{Decision, Limits, Observation, Origin, Progress, SourceKind, StreamId, decide},
     error::ShipError,
+    lag::LagClock,
     log_file::{Facts, LogFile},
     metrics::KindLabels,
     retention,
@@ -20,6 +22,9 @@ use crate::{
 const FINAL_FLUSH: Duration = Duration::from_secs(15);
 /// A settled file without growth for so long is closed; should it grow, it is opened again.
 const CLOSE_AFTER: Duration = Duration::from_mins(1);
+/// While the store is away, lines wait so much longer for others, so that the spool gets fewer and
+/// larger batches.
+const SPOOL_FLUSH_FACTOR: u32 = 15;
 
 /// One file.
 #[derive(Debug)]
@@ -47,6 +52,10 @@ struct Watch {
     pending_since: Option<Instant>,
     /// Since when there have been none.
     quiet_since: Option<Instant>,
+    lag: LagClock,
+    /// What the file was like at the last look.
+    size_bytes: u64,
+    unlinked: bool,
     failure_count: u32,
 }
 
@@ -97,10 +106,8 @@ impl Follower {
     async fn step(&mut self, watch: &mut Watch, stopping: bool) -> Result<Next, ShipError> {
         let facts = self.file.facts().map_err(ShipError::Read)?;
         let size_bytes = facts.size_bytes;
-        self.shared
-            .registry
-            .update(&self.id, |stream| stream.size_bytes = size_bytes);
         let now = Instant::now();
+        self.show(watch, facts, now);
         let is_pending = size_bytes > self.progress.offset_bytes;
         let pending_since = *watch.pending_since.get_or_insert(now);
         if is_pending {
@@ -120,7 +127,7 @@ impl Follower {
             observation,
             offset_bytes,
             watch.torn_until_bytes,
-            self.shared.limits,
+            self.limits(watch),
         ) {
             Decision::Wait => Ok(self.wait(watch, is_pending, now)),
             Decision::Ship => self.ship(watch, false).await,
@@ -131,6 +138,49 @@ impl Follower {
                 self.shared.offsets.forget(&self.id).await;
                 Ok(Next::End)
             }
+        }
+    }
+
+    fn show(&self, watch: &mut Watch, facts: Facts, now: Instant) {
+        let Facts {
+            size_bytes,
+            unlinked,
+            modified: _,
+        } = facts;
+        watch.size_bytes = size_bytes;
+        watch.unlinked = unlinked;
+        let offset_bytes = self.progress.offset_bytes;
+        // The beginning of a line waits for its writer, not for the shipper.
+        let late_bytes = match watch.torn_until_bytes {
+            Some(torn_until_bytes) if torn_until_bytes == size_bytes => offset_bytes,
+            _ => size_bytes,
+        };
+        let late_since = watch.lag.look(now, offset_bytes, late_bytes);
+        self.shared.registry.update(&self.id, |stream| {
+            stream.size_bytes = size_bytes;
+            stream.late_since = late_since;
+        });
+    }
+
+    fn limits(&self, watch: &Watch) -> Limits {
+        let Limits {
+            batch_bytes,
+            flush_interval,
+        } = self.shared.limits;
+        let is_spooling = self.may_vanish(watch) && self.shared.uploader.gate.is_away();
+        Limits {
+            batch_bytes,
+            flush_interval: flush_interval * if is_spooling { SPOOL_FLUSH_FACTOR } else { 1 },
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            key_prefix: self.key_prefix.clone(),
+            kind: self.labels.kind,
+            path: self.id.path.clone(),
+            generation: self.progress.generation,
+            start_bytes: self.progress.offset_bytes,
         }
     }
 

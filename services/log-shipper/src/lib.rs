@@ -1,9 +1,9 @@
 //! Node agent that ships container logs and event logs without loss.
 //!
 //! [`discovery`] looks for files; a [`follower`] per file ships what it holds through the
-//! [`uploader`] and reports to the [`store`] what is acknowledged. Nothing is kept in memory that
-//! is not in a file: a batch that fails is read again. `docs/log-shipper.md` tells the whole story,
-//! `docs/raw-records.md` the format.
+//! [`uploader`], or into the [`spool`] while the store is away, and reports to the [`store`] what
+//! is safe. Nothing is kept in memory that is not in a file: a batch that fails is read again.
+//! `docs/log-shipper.md` tells the whole story, `docs/raw-records.md` the format.
 #![warn(missing_docs, clippy::future_not_send)]
 
 mod config;
@@ -12,12 +12,15 @@ pub mod domain;
 pub mod error;
 pub mod events_directory;
 pub mod follower;
+pub mod gate;
+pub mod lag;
 pub mod log_file;
 pub mod metrics;
 pub mod registry;
 pub mod retention;
 pub mod scan;
 pub mod shared;
+pub mod spool;
 pub mod store;
 pub mod uploader;
 
@@ -33,10 +36,12 @@ pub use crate::config::Config;
 use crate::{
     discovery::Discovery,
     domain::Limits,
+    gate::Gate,
     metrics::Metrics,
     registry::Registry,
     scan::Scanner,
     shared::Shared,
+    spool::Spool,
     store::{Loaded, Saved, StateDirectory, offsets},
     uploader::Uploader,
 };
@@ -83,6 +88,7 @@ pub fn start_with(
         batch_bytes,
         upload_concurrency,
         upload_timeout_seconds,
+        spool_bytes,
         event_log_retention_seconds,
     } = config;
     events_directory::prepare(&events_dir)
@@ -91,6 +97,9 @@ pub fn start_with(
     let state = StateDirectory::open(&state_dir).context(Exit::Configuration)?;
     let metrics = context.metrics(Metrics::register);
     let saved = load(&state, &metrics)?;
+    let spool = Spool::open(&state_dir.join("spool"), spool_bytes, metrics.clone())
+        .with_context(|| format!("opening the spool in {}", state_dir.display()))
+        .context(Exit::Configuration)?;
     let (offsets, offsets_writer) = offsets(state, saved.clone(), metrics.clone());
     let registry = Registry::default();
     let shared = Arc::new(Shared {
@@ -98,10 +107,12 @@ pub fn start_with(
             store,
             permits: Semaphore::new(usize::from(upload_concurrency)),
             timeout: Duration::from_secs(upload_timeout_seconds),
+            gate: Gate::default(),
             cluster,
             clock: Arc::clone(&context.clock),
             entropy: Arc::new(SystemEntropy),
         },
+        spool,
         offsets,
         registry: registry.clone(),
         metrics,
@@ -113,6 +124,7 @@ pub fn start_with(
         event_log_retention: Duration::from_secs(event_log_retention_seconds),
         stop: context.stop.clone(),
     });
+    let drained = spool::drain(Arc::clone(&shared));
     let discovery = Discovery {
         scanner: Scanner {
             pods_log_dir,
@@ -127,6 +139,7 @@ pub fn start_with(
     };
     context.admin_page("/streams", move || registry.to_json());
     context.tasks.spawn("offsets", offsets_writer.run());
+    context.tasks.spawn("spool", drained);
     context.tasks.spawn("discovery", discovery.run());
     Ok(())
 }

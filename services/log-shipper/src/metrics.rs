@@ -1,12 +1,19 @@
 //! Metrics, all prefixed `moka_log_shipper_`.
 
+mod labels;
+
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
-use crate::{domain::SourceKind, error::ShipError};
+pub use self::labels::{FailureCause, FailureLabels, KindLabels, LossLabels, LossReason};
+use crate::{
+    domain::{Batch, SourceKind},
+    error::ShipError,
+};
 
 /// What the shipper counts. Clones share the numbers.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +30,22 @@ pub struct Metrics {
     pub lag: Family<KindLabels, Gauge>,
     /// Files that are followed.
     pub open_streams: Family<KindLabels, Gauge>,
+    /// How long the oldest of them have waited.
+    pub lag_seconds: Family<KindLabels, Gauge<f64, AtomicU64>>,
+    /// What the spool takes on the disk.
+    pub spool: Gauge,
+    /// What it may take.
+    pub spool_limit: Gauge,
+    /// Batches in it.
+    pub spool_batches: Gauge,
+    /// Batches that went into it.
+    pub spooled_batches: Counter,
+    /// Bytes of log files that no reader will see.
+    pub lost: Family<LossLabels, Counter>,
+    /// Losses that readers are not told of.
+    pub unmarked_losses: Counter,
+    /// Files that were seen and gone before they were opened.
+    pub missed_files: Counter,
     /// Batches that did not reach the store.
     pub failures: Family<FailureLabels, Counter>,
     /// Tries after such a failure.
@@ -41,35 +64,10 @@ pub struct Metrics {
     pub scan_failures: Counter,
     /// Entries of event-log directories that are not shipped.
     pub foreign_entries: Gauge,
+    /// Entries among the pods' logs that the kubelet did not make.
+    pub foreign_pod_entries: Gauge,
     /// Event-log directories deleted after their retention.
     pub deleted_event_directories: Counter,
-}
-
-/// Label of what is counted by kind of source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct KindLabels {
-    /// `container`, `event` or `system`.
-    pub kind: SourceKind,
-}
-
-/// Label of failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct FailureLabels {
-    /// Why.
-    pub cause: FailureCause,
-}
-
-/// Causes of failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailureCause {
-    /// The file cannot be read, or its name not be used.
-    File,
-    /// The store does not answer, or asks to slow down.
-    StoreUnavailable,
-    /// The store refuses.
-    StoreRefused,
-    /// The store takes too long.
-    Timeout,
 }
 
 impl Metrics {
@@ -78,6 +76,8 @@ impl Metrics {
         let metrics = Self::default();
         metrics.register_volume(registry);
         metrics.register_trouble(registry);
+        metrics.register_spool(registry);
+        metrics.register_strange_files(registry);
         // A kind of which nothing was shipped yet shows as zero.
         for kind in SourceKind::ALL {
             metrics
@@ -85,16 +85,48 @@ impl Metrics {
                 .get_or_create(&KindLabels { kind })
                 .inc_by(0);
         }
+        for reason in [LossReason::SpoolFull, LossReason::DamagedSpool] {
+            metrics.lost(reason, 0);
+        }
         metrics
+    }
+
+    /// Counts what the store has taken.
+    pub fn acknowledged(&self, batch: &Batch) {
+        let header = &batch.header;
+        let labels = KindLabels {
+            kind: header.origin.kind,
+        };
+        let object_bytes = batch.object.len() as u64;
+        self.shipped
+            .get_or_create(&labels)
+            .inc_by(header.length_bytes);
+        self.shipped_lines
+            .get_or_create(&labels)
+            .inc_by(header.line_count);
+        self.shipped_objects.get_or_create(&labels).inc();
+        self.object_bytes
+            .get_or_create(&labels)
+            .inc_by(object_bytes);
+        self.torn_lines.inc_by(header.torn_count);
+    }
+
+    /// Counts what is lost.
+    pub fn lost(&self, reason: LossReason, bytes: u64) {
+        self.lost
+            .get_or_create(&LossLabels { reason })
+            .inc_by(bytes);
     }
 
     /// Counts a failed try.
     pub fn failed(&self, error: &ShipError) {
         let cause = match error {
             ShipError::Read(_) | ShipError::Key(_) => FailureCause::File,
+            ShipError::Away => FailureCause::StoreUnavailable,
             ShipError::Store(error) if error.is_retryable() => FailureCause::StoreUnavailable,
             ShipError::Store(_) => FailureCause::StoreRefused,
             ShipError::TimedOut(_) => FailureCause::Timeout,
+            ShipError::SpoolFull | ShipError::Spool(_) => FailureCause::Spool,
         };
         self.failures.get_or_create(&FailureLabels { cause }).inc();
     }
@@ -127,6 +159,12 @@ impl Metrics {
             "Bytes in log files that the object store has not acknowledged",
             Unit::Bytes,
             self.lag.clone(),
+        );
+        registry.register_with_unit(
+            "lag",
+            "How long the oldest byte that is not shipped has waited, of the file where it is longest",
+            Unit::Seconds,
+            self.lag_seconds.clone(),
         );
         registry.register(
             "open_streams",
@@ -167,10 +205,54 @@ impl Metrics {
             "Log files that vanished while no shipper ran; their last lines may be lost",
             self.files_gone_at_start.clone(),
         );
+    }
+
+    fn register_spool(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "spool",
+            "What the spool takes on the disk",
+            Unit::Bytes,
+            self.spool.clone(),
+        );
+        registry.register_with_unit(
+            "spool_limit",
+            "What the spool may take on the disk",
+            Unit::Bytes,
+            self.spool_limit.clone(),
+        );
+        registry.register(
+            "spool_batches",
+            "Batches in the spool, which the object store has not taken yet",
+            self.spool_batches.clone(),
+        );
+        registry.register(
+            "spooled_batches",
+            "Batches that went into the spool",
+            self.spooled_batches.clone(),
+        );
+        registry.register_with_unit(
+            "lost",
+            "Bytes of log files that no reader will see",
+            Unit::Bytes,
+            self.lost.clone(),
+        );
+        registry.register(
+            "unmarked_losses",
+            "Losses that readers are not told of, because not even their marks could be kept",
+            self.unmarked_losses.clone(),
+        );
+    }
+
+    fn register_strange_files(&self, registry: &mut Registry) {
         registry.register(
             "scan_failures",
             "Directories and files that could not be looked at",
             self.scan_failures.clone(),
+        );
+        registry.register(
+            "missed_files",
+            "Log files that were seen and gone before they were opened",
+            self.missed_files.clone(),
         );
         registry.register(
             "foreign_entries",
@@ -178,32 +260,14 @@ impl Metrics {
             self.foreign_entries.clone(),
         );
         registry.register(
+            "foreign_pod_entries",
+            "Entries among the pods' logs that are not the kubelet's and are not shipped",
+            self.foreign_pod_entries.clone(),
+        );
+        registry.register(
             "deleted_event_directories",
             "Event-log directories deleted after their retention",
             self.deleted_event_directories.clone(),
         );
-    }
-}
-
-impl EncodeLabelValue for SourceKind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let name = match self {
-            Self::Container => "container",
-            Self::Event => "event",
-            Self::System => "system",
-        };
-        EncodeLabelValue::encode(&name, encoder)
-    }
-}
-
-impl EncodeLabelValue for FailureCause {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let name = match self {
-            Self::File => "file",
-            Self::StoreUnavailable => "store_unavailable",
-            Self::StoreRefused => "store_refused",
-            Self::Timeout => "timeout",
-        };
-        EncodeLabelValue::encode(&name, encoder)
     }
 }

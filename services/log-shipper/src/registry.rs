@@ -3,9 +3,11 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::{
     domain::{Progress, SourceKind, StreamId},
@@ -29,6 +31,8 @@ pub struct Stream {
     pub progress: Progress,
     /// Length of the file when it was last looked at.
     pub size_bytes: u64,
+    /// Since when the oldest byte that could be shipped has waited; `None` when there is none.
+    pub late_since: Option<Instant>,
     /// Whether the file's name says that its writer is done with it.
     pub settled: bool,
     /// Whether the file is open and a task follows it.
@@ -60,6 +64,7 @@ struct Row<'a> {
     offset_bytes: u64,
     size_bytes: u64,
     lag_bytes: u64,
+    lag_seconds: u64,
     open: bool,
     settled: bool,
     failure_count: u32,
@@ -117,7 +122,12 @@ impl Registry {
             let of_kind = || streams.values().filter(|stream| stream.kind == kind);
             let lag: u64 = of_kind().map(Stream::lag_bytes).sum();
             let open = of_kind().filter(|stream| stream.open).count();
+            let oldest = of_kind().map(Stream::lag).max().unwrap_or_default();
             let labels = KindLabels { kind };
+            metrics
+                .lag_seconds
+                .get_or_create(&labels)
+                .set(oldest.as_secs_f64());
             metrics
                 .lag
                 .get_or_create(&labels)
@@ -144,6 +154,11 @@ impl Stream {
         self.size_bytes.saturating_sub(self.progress.offset_bytes)
     }
 
+    fn lag(&self) -> Duration {
+        self.late_since
+            .map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     fn row<'a>(&'a self, id: &'a StreamId) -> Row<'a> {
         Row {
             path: &id.path,
@@ -153,6 +168,7 @@ impl Stream {
             offset_bytes: self.progress.offset_bytes,
             size_bytes: self.size_bytes,
             lag_bytes: self.lag_bytes(),
+            lag_seconds: self.lag().as_secs(),
             open: self.open,
             settled: self.settled,
             failure_count: self.failure_count,

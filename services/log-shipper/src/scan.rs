@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use moka_core::AttemptName;
+
 use crate::{
     domain::{EventLogName, PodLogName, Source, SourceKind, StreamId},
     log_file,
@@ -65,6 +67,10 @@ pub struct Scan {
     pub found: Vec<Found>,
     /// Attempts' directories.
     pub event_directories: Vec<EventDirectory>,
+    /// Entries beside the attempts' directories that are none.
+    pub foreign_event_count: usize,
+    /// Entries among the pods' logs that the kubelet did not make.
+    pub foreign_pod_count: usize,
     /// What could not be looked at. When there is none, a file that was not found is not there.
     pub failures: Vec<(PathBuf, io::Error)>,
 }
@@ -73,16 +79,10 @@ impl Scanner {
     /// Looks at everything once. Blocks.
     pub fn scan(&self) -> Scan {
         let mut scan = Scan::default();
-        for pod in scan.entries(&self.pods_log_dir, Missing::IsFailure) {
-            let Some(pod_directory) = name_of(&pod) else {
-                continue;
-            };
-            for container in scan.entries(&pod.path(), Missing::IsFine) {
-                let Some(container_directory) = name_of(&container) else {
-                    continue;
-                };
-                for file in scan.entries(&container.path(), Missing::IsFine) {
-                    self.container_log(&mut scan, &pod_directory, &container_directory, &file);
+        for (pod, pod_path) in scan.pod_directories(&self.pods_log_dir, Missing::IsFailure) {
+            for (container, path) in scan.pod_directories(&pod_path, Missing::IsFine) {
+                for file in scan.entries(&path, Missing::IsFine) {
+                    self.container_log(&mut scan, &pod, &container, &file);
                 }
             }
         }
@@ -93,29 +93,35 @@ impl Scanner {
     }
 
     fn container_log(&self, scan: &mut Scan, pod: &str, container: &str, file: &DirEntry) {
-        let name = name_of(file).and_then(|file| PodLogName::parse(pod, container, &file));
-        let Some(name) = name else { return };
+        let file_name = name_of(file).unwrap_or_default();
+        if PodLogName::is_copy(&file_name) {
+            return;
+        }
+        let Some(name) = PodLogName::parse(pod, container, &file_name) else {
+            scan.foreign_pod_count += 1;
+            return;
+        };
         let source = name.source();
         if source.kind() == SourceKind::System && !self.ship_system_pods {
             return;
         }
         let written_path = self.pods_log_dir.join(name.written_path());
-        scan.file(&written_path, source, file.path(), name.rotated);
+        let added = scan.file(&written_path, source, file.path(), name.rotated);
+        scan.foreign_pod_count += usize::from(added == Added::Foreign);
     }
 
     fn event_directory(&self, scan: &mut Scan, directory: &DirEntry) {
         let path = directory.path();
-        let Some(attempt) = name_of(directory) else {
-            return;
-        };
+        let attempt = name_of(directory).filter(|name| name.parse::<AttemptName>().is_ok());
         // Asked before the files, so that one that comes meanwhile makes the time too old, not new.
         let Some(metadata) = scan.metadata(&path) else {
             return;
         };
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        if attempt.parse::<moka_core::AttemptName>().is_err() || !metadata.is_dir() {
+        let Some(attempt) = attempt.filter(|_| metadata.is_dir()) else {
+            scan.foreign_event_count += 1;
             return;
-        }
+        };
         let mut files = Vec::new();
         let mut foreign_count = 0;
         let mut entries = scan.entries(&path, Missing::IsFine);
@@ -123,13 +129,14 @@ impl Scanner {
         for file in entries {
             let name = name_of(&file).filter(|_| files.len() < MAX_FILES_PER_ATTEMPT);
             let name = name.and_then(|file| EventLogName::parse(&attempt, &file));
-            let index = name.and_then(|name| {
+            let added = name.map_or(Added::Foreign, |name| {
                 let written_path = self.events_dir.join(name.written_path());
                 scan.file(&written_path, name.source(), file.path(), !name.in_progress)
             });
-            match index {
-                Some(index) => files.push(index),
-                None => foreign_count += 1,
+            match added {
+                Added::At(index) => files.push(index),
+                Added::Foreign => foreign_count += 1,
+                Added::Gone => {}
             }
         }
         scan.event_directories.push(EventDirectory {
@@ -150,7 +157,32 @@ enum Missing {
     IsFine,
 }
 
+/// What became of an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Added {
+    /// A regular file, at that position among what was found.
+    At(usize),
+    /// Something else.
+    Foreign,
+    /// Removed, or renamed, since it was listed.
+    Gone,
+}
+
 impl Scan {
+    /// Names and paths of the directories in a directory of the kubelet. Links are not followed
+    /// here either: what they lead to is not the kubelet's.
+    fn pod_directories(&mut self, parent: &Path, missing: Missing) -> Vec<(String, PathBuf)> {
+        let mut directories = Vec::new();
+        for entry in self.entries(parent, missing) {
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            match name_of(&entry).filter(|_| is_directory) {
+                Some(name) => directories.push((name, entry.path())),
+                None => self.foreign_pod_count += 1,
+            }
+        }
+        directories
+    }
+
     fn entries(&mut self, directory: &Path, missing: Missing) -> Vec<DirEntry> {
         let read = fs::read_dir(directory).and_then(Iterator::collect);
         match read {
@@ -175,19 +207,14 @@ impl Scan {
         }
     }
 
-    /// Adds a regular file, and returns its position.
-    fn file(
-        &mut self,
-        written_path: &Path,
-        source: Source,
-        path: PathBuf,
-        settled: bool,
-    ) -> Option<usize> {
-        let metadata = self.metadata(&path)?;
-        let written_path = written_path.to_str()?;
-        if !metadata.is_file() {
-            return None;
-        }
+    /// Adds a regular file.
+    fn file(&mut self, written_path: &Path, source: Source, path: PathBuf, settled: bool) -> Added {
+        let Some(metadata) = self.metadata(&path) else {
+            return Added::Gone;
+        };
+        let Some(written_path) = written_path.to_str().filter(|_| metadata.is_file()) else {
+            return Added::Foreign;
+        };
         self.found.push(Found {
             id: log_file::stream_id(written_path, &metadata),
             source,
@@ -196,7 +223,7 @@ impl Scan {
             size_bytes: metadata.size(),
             modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
         });
-        Some(self.found.len() - 1)
+        Added::At(self.found.len() - 1)
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::Limits, metrics::Metrics, registry::Registry, store::Offsets, uploader::Uploader,
+    domain::Limits, metrics::Metrics, registry::Registry, spool::Spool, store::Offsets,
+    uploader::Uploader,
 };
 
 /// What all followers share.
@@ -13,6 +14,8 @@ use crate::{
 pub struct Shared {
     /// Puts objects.
     pub uploader: Uploader,
+    /// Keeps batches while the store does not take them.
+    pub spool: Spool,
     /// Keeps offsets.
     pub offsets: Offsets,
     /// Shows streams.

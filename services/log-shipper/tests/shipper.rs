@@ -5,8 +5,12 @@
 mod binary;
 #[path = "shipper/faults.rs"]
 mod faults;
+#[path = "shipper/hostile.rs"]
+mod hostile;
 #[path = "shipper/node.rs"]
 mod node;
+#[path = "shipper/outage.rs"]
+mod outage;
 #[path = "shipper/picky.rs"]
 mod picky;
 #[path = "shipper/process.rs"]

@@ -41,6 +41,7 @@ struct Run {
     proxy: StoreProxy,
     shipper: Shipper,
     is_down: bool,
+    is_cut_off: bool,
     report: Report,
 }
 
@@ -96,6 +97,7 @@ impl Run {
             proxy,
             shipper,
             is_down: false,
+            is_cut_off: false,
             report: Report::default(),
         }
     }
@@ -130,6 +132,15 @@ impl Run {
                 self.shipper.start();
                 self.is_down = false;
             }
+            64..69 if !self.is_cut_off => {
+                self.proxy.set_away(true);
+                self.is_cut_off = true;
+                self.report.count("outages");
+            }
+            69..76 if self.is_cut_off => {
+                self.proxy.set_away(false);
+                self.is_cut_off = false;
+            }
             _ => {}
         }
         sleep(Duration::from_millis(self.chance.below(80))).await;
@@ -159,6 +170,9 @@ impl Run {
             self.report.count("crashes");
         } else {
             self.events.finish();
+        }
+        if self.shipper.has_spooled() {
+            self.report.count("ends_with_a_spool");
         }
         self.proxy.calm_down();
         // One that has failed for long would wait for long.

@@ -25,6 +25,7 @@ pub(crate) struct Shipper {
     program: PathBuf,
     options: Vec<String>,
     log: PathBuf,
+    spool: PathBuf,
     child: Option<Child>,
 }
 
@@ -76,6 +77,7 @@ impl Shipper {
             program: program.to_owned(),
             options,
             log: folder.join("shipper.log"),
+            spool: folder.join("state/spool"),
             child: None,
         }
     }
@@ -132,6 +134,12 @@ impl Shipper {
             }
         };
         timeout(patience, waiting).await.is_ok()
+    }
+
+    /// Whether something waits in its spool.
+    pub(crate) fn has_spooled(&self) -> bool {
+        let files = std::fs::read_dir(&self.spool);
+        files.is_ok_and(|mut files| files.next().is_some())
     }
 
     pub(crate) fn log(&self) -> String {

@@ -39,6 +39,7 @@ struct Shared {
 struct State {
     chance: Chance,
     calm: bool,
+    away: bool,
     requests: u64,
     faults: BTreeMap<&'static str, u64>,
 }
@@ -71,6 +72,7 @@ impl StoreProxy {
         let state = State {
             chance: Chance(seed),
             calm: false,
+            away: false,
             requests: 0,
             faults: BTreeMap::new(),
         };
@@ -106,7 +108,14 @@ impl StoreProxy {
 
     /// From now on nothing fails.
     pub(crate) fn calm_down(&self) {
-        self.shared.state.lock().unwrap().calm = true;
+        let mut state = self.shared.state.lock().unwrap();
+        state.calm = true;
+        state.away = false;
+    }
+
+    /// Answers nothing any more, or as before.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.shared.state.lock().unwrap().away = away;
     }
 
     /// Requests, and how often each fault happened.
@@ -125,6 +134,9 @@ impl Drop for StoreProxy {
 impl State {
     fn next_fate(&mut self) -> Fate {
         self.requests += 1;
+        if self.away {
+            return Fate::ResetBefore;
+        }
         if self.calm {
             return Fate::Answered;
         }

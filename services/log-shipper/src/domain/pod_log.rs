@@ -49,6 +49,18 @@ impl PodLogName {
         })
     }
 
+    /// Whether the kubelet makes such a file of one that it has put aside: compressed, or about to
+    /// be. It holds nothing that was not read before.
+    pub fn is_copy(file: &str) -> bool {
+        let rotated = file
+            .strip_suffix(".gz")
+            .or_else(|| file.strip_suffix(".tmp"));
+        let stamp = rotated.and_then(|file| file.split_once(".log."));
+        stamp.is_some_and(|(restart, stamp)| {
+            parse_restart(restart).is_some() && is_rotation_stamp(stamp)
+        })
+    }
+
     /// Whose log it is: an attempt's when the pod's name says so.
     pub fn source(&self) -> Source {
         match AttemptName::of_pod(&self.pod) {

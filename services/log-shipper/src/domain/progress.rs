@@ -88,6 +88,17 @@ impl Progress {
             head: Vec::new(),
         }
     }
+
+    /// What follows the offset is lost up to `end_bytes`.
+    #[must_use]
+    pub fn skipped(&self, end_bytes: u64) -> Self {
+        Self {
+            generation: self.generation,
+            offset_bytes: end_bytes,
+            fingerprint: Vec::new(),
+            head: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ struct Record<'a> {
     /// Present only when no newline follows the line.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     torn: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_bytes: Option<u64>,
 }
 
 impl RecordWriter<'_> {
@@ -57,10 +59,41 @@ impl RecordWriter<'_> {
             generation: self.generation,
             cluster: self.cluster,
             torn,
+            lost_bytes: None,
         };
-        serde_json::to_writer(&mut *writer, &record)?;
-        writer.write_all(b"\n")
+        write_line(writer, &record)
     }
+
+    /// Writes the mark of a loss: a line of no bytes where what was lost ends. Readers find that
+    /// what is in front of it is missing, as they would with any other line.
+    ///
+    /// # Errors
+    ///
+    /// Those of `writer`.
+    pub fn write_loss(
+        &self,
+        writer: &mut impl Write,
+        start_bytes: u64,
+        lost_bytes: u64,
+    ) -> io::Result<()> {
+        let record = Record {
+            date: self.date,
+            path: self.path,
+            offset: start_bytes + lost_bytes,
+            log: Some(""),
+            log_base64: None,
+            generation: self.generation,
+            cluster: self.cluster,
+            torn: true,
+            lost_bytes: Some(lost_bytes),
+        };
+        write_line(writer, &record)
+    }
+}
+
+fn write_line(writer: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *writer, record)?;
+    writer.write_all(b"\n")
 }
 
 #[cfg(test)]
@@ -93,6 +126,19 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn loss_is_an_empty_line_at_its_end() {
+        let mut bytes = Vec::new();
+        WRITER.write_loss(&mut bytes, 58, 42).unwrap();
+        let record: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(record["offset"], 100);
+        assert_eq!(
+            (&record["log"], &record["torn"]),
+            (&"".into(), &true.into())
+        );
+        assert_eq!(record["lost_bytes"], 42);
     }
 
     #[test]

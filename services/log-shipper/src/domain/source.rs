@@ -1,7 +1,7 @@
 //! Whose log a file is.
 
 use moka_core::AttemptName;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ClusterName;
 
@@ -36,7 +36,7 @@ pub enum Source {
 }
 
 /// The kinds of [`Source`], as metrics and the streams page name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
     /// [`Source::Container`]

@@ -4,10 +4,9 @@ use std::{io, sync::Arc};
 
 use super::{Follower, Next, Watch};
 use crate::{
-    domain::{Progress, backoff},
+    domain::{Batch, FINGERPRINT_BYTES, Progress, backoff},
     error::ShipError,
     log_file::Read,
-    uploader::EncodedBatch,
 };
 
 impl Follower {
@@ -17,6 +16,11 @@ impl Follower {
         torn_too: bool,
     ) -> Result<Next, ShipError> {
         let shared = Arc::clone(&self.shared);
+        if self.is_unbegun() && watch.size_bytes >= FINGERPRINT_BYTES as u64 {
+            // Before the permit: the beginnings of a thousand files are written down at once.
+            let head = self.file.head().map_err(ShipError::Read)?;
+            self.begin(&head).await;
+        }
         let permit = shared.uploader.permit().await;
         if watch.failure_count > 0 {
             shared.metrics.retries.inc();
@@ -31,34 +35,28 @@ impl Follower {
             watch.torn_until_bytes = end_bytes;
             return Ok(Next::LookLater);
         }
-        if self.progress.offset_bytes == 0 && self.progress.head.is_empty() {
+        if self.is_unbegun() {
             self.begin(&bytes).await;
         }
-        let object_bytes = batch.object.len() as u64;
-        shared.uploader.put(&self.key_prefix, batch.object).await?;
+        match self.deliver(watch, &batch).await {
+            Ok(()) => {}
+            Err(ShipError::SpoolFull) if self.must_let_go(watch) => {
+                drop(permit);
+                self.lose_rest(watch).await;
+                return Ok(Next::LookAgain);
+            }
+            Err(error) => return Err(error),
+        }
         drop(permit);
-
-        let metrics = &shared.metrics;
-        metrics
-            .shipped
-            .get_or_create(&self.labels)
-            .inc_by(bytes.len() as u64);
-        metrics
-            .shipped_lines
-            .get_or_create(&self.labels)
-            .inc_by(batch.line_count);
-        metrics.shipped_objects.get_or_create(&self.labels).inc();
-        metrics
-            .object_bytes
-            .get_or_create(&self.labels)
-            .inc_by(object_bytes);
-        metrics.torn_lines.inc_by(batch.torn_count);
         watch.torn_until_bytes = end_bytes;
         watch.pending_since = None;
-        watch.failure_count = 0;
         self.acknowledge(progress);
         shared.offsets.record(&self.id, &self.progress).await;
         Ok(Next::LookAgain)
+    }
+
+    fn is_unbegun(&self) -> bool {
+        self.progress.offset_bytes == 0 && self.progress.head.is_empty()
     }
 
     /// Killed after the upload and before its offset is written down, the next start finds nothing
@@ -71,10 +69,10 @@ impl Follower {
     }
 
     /// Reads and encodes where blocking is allowed.
-    async fn read(&self, torn_too: bool) -> io::Result<(Read, EncodedBatch)> {
+    async fn read(&self, torn_too: bool) -> io::Result<(Read, Batch)> {
         let shared = Arc::clone(&self.shared);
         let file = self.file.clone();
-        let path = self.id.path.clone();
+        let origin = self.origin();
         let progress = self.progress.clone();
         let batch_bytes = usize::try_from(shared.limits.batch_bytes).unwrap_or(usize::MAX);
         let work = move || {
@@ -83,14 +81,7 @@ impl Follower {
                 Read::Rewritten => &[][..],
                 Read::Lines { bytes, .. } => bytes,
             };
-            let Progress {
-                generation,
-                offset_bytes,
-                ..
-            } = progress;
-            let batch = shared
-                .uploader
-                .encode(&path, generation, offset_bytes, bytes)?;
+            let batch = shared.uploader.encode(origin, bytes)?;
             Ok((read, batch))
         };
         tokio::task::spawn_blocking(work)
@@ -112,41 +103,16 @@ impl Follower {
         Next::LookAgain
     }
 
-    fn acknowledge(&mut self, progress: Progress) {
+    pub(super) fn acknowledge(&mut self, progress: Progress) {
         self.progress = progress;
-        self.shared.registry.update(&self.id, |stream| {
-            stream.progress = self.progress.clone();
-            stream.failure_count = 0;
-            stream.last_error = None;
-        });
+        self.shared
+            .registry
+            .update(&self.id, |stream| stream.progress = self.progress.clone());
     }
 
     pub(super) async fn failed(&self, watch: &mut Watch, error: &ShipError) {
-        watch.failure_count = watch.failure_count.saturating_add(1);
-        let error_text = chain(error);
-        tracing::warn!(
-            stream.path = %self.id.path,
-            failures = watch.failure_count,
-            error = error_text,
-            "lines were not shipped, trying again"
-        );
-        self.shared.metrics.failed(error);
-        self.shared.registry.update(&self.id, |stream| {
-            stream.failure_count = watch.failure_count;
-            stream.last_error = Some(error_text);
-        });
+        self.tell_failure(watch, error, "lines were not shipped, trying again");
         self.pause(backoff(watch.failure_count, self.shared.uploader.random()))
             .await;
     }
-}
-
-/// An error and everything that caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

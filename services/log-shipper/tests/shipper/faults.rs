@@ -6,7 +6,7 @@ use moka_objects::{FailingStore, Fault, FaultRates, MemoryStore, Operation};
 
 use crate::{
     node::{Node, append, cri_lines, until},
-    picky::PickyStore,
+    picky::{Mood, PickyStore},
     records::{reassembled, records},
 };
 
@@ -148,7 +148,7 @@ async fn file_that_one_look_has_missed_keeps_its_offset_and_generation() {
 
 #[tokio::test]
 async fn file_that_was_cut_off_before_its_first_offset_was_written_is_another_generation() {
-    let mut node = Node::new(Arc::new(PickyStore::new("/coredns-1/", false)));
+    let mut node = Node::new(Arc::new(PickyStore::new("/coredns-1/", Mood::Refuses)));
     let log = node.pod_log(POD, "0.log");
     append(&log, &cri_lines(0..9));
     node.start();
@@ -173,7 +173,7 @@ async fn file_that_was_cut_off_before_its_first_offset_was_written_is_another_ge
 
 #[tokio::test]
 async fn failing_stream_does_not_hold_up_another() {
-    let store = Arc::new(PickyStore::new("/coredns-1/", false));
+    let store = Arc::new(PickyStore::new("/coredns-1/", Mood::Refuses));
     let mut node = Node::new(store);
     node.more_options.push("--upload-concurrency=1".to_owned());
     let refused = node.pod_log(POD, "0.log");
@@ -189,7 +189,7 @@ async fn failing_stream_does_not_hold_up_another() {
 
 #[tokio::test]
 async fn hanging_upload_does_not_hold_up_another() {
-    let store = Arc::new(PickyStore::new("/coredns-1/", true));
+    let store = Arc::new(PickyStore::new("/coredns-1/", Mood::Hangs));
     let mut node = Node::new(store);
     node.more_options.push("--upload-concurrency=2".to_owned());
     append(&node.pod_log(POD, "0.log"), &cri_lines(0..5));

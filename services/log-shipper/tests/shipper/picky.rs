@@ -1,5 +1,7 @@
 //! A store that takes the objects of some streams only.
 
+use std::sync::Mutex;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use moka_objects::{
@@ -7,22 +9,35 @@ use moka_objects::{
     PutCondition,
 };
 
-/// Does not take some keys.
+/// Does not take some keys, for as long as it is told.
 #[derive(Debug)]
 pub(crate) struct PickyStore {
     inner: MemoryStore,
-    refused: &'static str,
-    hangs: bool,
+    part: &'static str,
+    mood: Mutex<Mood>,
+}
+
+/// What becomes of the keys that are picked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Takes,
+    Refuses,
+    Hangs,
+    IsAway,
 }
 
 impl PickyStore {
-    /// Refuses keys that contain `refused`, or never answers when it `hangs`.
-    pub(crate) fn new(refused: &'static str, hangs: bool) -> Self {
+    /// Picks out the keys that contain `part`.
+    pub(crate) fn new(part: &'static str, mood: Mood) -> Self {
         Self {
             inner: MemoryStore::new(),
-            refused,
-            hangs,
+            part,
+            mood: Mutex::new(mood),
         }
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
     }
 }
 
@@ -34,17 +49,23 @@ impl ObjectStore for PickyStore {
         bytes: Bytes,
         condition: PutCondition,
     ) -> Result<ETag, Error> {
-        if !key.as_str().contains(self.refused) {
-            return self.inner.put(key, bytes, condition).await;
+        let is_picked = key.as_str().contains(self.part);
+        let mood = *self.mood.lock().unwrap();
+        let (operation, subject) = ("put", key.to_string());
+        match mood {
+            Mood::Refuses if is_picked => Err(Error::Refused {
+                operation,
+                subject,
+                source: "not this one".into(),
+            }),
+            Mood::IsAway if is_picked => Err(Error::Unavailable {
+                operation,
+                subject,
+                source: "away".into(),
+            }),
+            Mood::Hangs if is_picked => std::future::pending().await,
+            _ => self.inner.put(key, bytes, condition).await,
         }
-        if self.hangs {
-            std::future::pending::<()>().await;
-        }
-        Err(Error::Refused {
-            operation: "put",
-            subject: key.to_string(),
-            source: "not this one".into(),
-        })
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Error> {

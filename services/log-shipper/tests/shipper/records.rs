@@ -18,6 +18,7 @@ pub(crate) struct Record {
     pub(crate) cluster: String,
     #[serde(default)]
     pub(crate) torn: bool,
+    pub(crate) lost_bytes: Option<u64>,
 }
 
 impl Record {
