@@ -14,6 +14,8 @@ pub struct Metrics {
     pub records_read: Counter,
     /// Lines of raw objects that are no records.
     pub records_malformed: Counter,
+    /// Reads and listings of raw objects that the store failed.
+    pub store_failures: Counter,
     /// Chunks of event logs that were published.
     pub chunks_published: Counter,
     /// Event logs that were completed.
@@ -43,6 +45,7 @@ impl Metrics {
         let Self {
             records_read,
             records_malformed,
+            store_failures,
             chunks_published,
             event_logs_completed,
             assembly_failures,
@@ -59,6 +62,11 @@ impl Metrics {
             "records_malformed",
             "Lines of raw objects that are no records",
             records_malformed,
+        );
+        registry.register(
+            "store_failures",
+            "Reads and listings of raw objects that the object store failed",
+            store_failures,
         );
         registry.register(
             "chunks_published",

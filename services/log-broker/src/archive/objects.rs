@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     io::Read,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
-use moka_objects::{MAX_OBJECT_SIZE_BYTES, ObjectKey, ObjectMeta, ObjectStore};
+use moka_objects::{MAX_OBJECT_SIZE_BYTES, Object, ObjectKey, ObjectMeta, ObjectStore};
 
 use crate::{
     domain::{
@@ -73,10 +74,11 @@ impl RawObjects {
         let mut found = Vec::new();
         let mut start_after: Option<String> = None;
         loop {
-            let page = self
+            let listed = self
                 .store
                 .list(prefix, start_after.as_deref(), PAGE_SIZE)
-                .await?;
+                .await;
+            let page = listed.map_err(|error| self.failed(error))?;
             found.extend(page.objects);
             start_after = page.next;
             if start_after.is_none() {
@@ -151,7 +153,7 @@ impl RawObjects {
 
     /// Larger objects than one answer may have are Fluent Bit's multipart uploads.
     async fn fetch(&self, key: &ObjectKey) -> Result<Bytes, Error> {
-        let Some(first) = self.store.get_range(key, 0..RANGE_BYTES).await? else {
+        let Some(first) = self.range(key, 0..RANGE_BYTES).await? else {
             return Ok(Bytes::new());
         };
         if first.size_bytes <= first.bytes.len() as u64 {
@@ -164,12 +166,22 @@ impl RawObjects {
         while (bytes.len() as u64) < first.size_bytes {
             let start = bytes.len() as u64;
             let range = start..start + RANGE_BYTES;
-            match self.store.get_range(key, range).await? {
+            match self.range(key, range).await? {
                 Some(part) if !part.bytes.is_empty() => bytes.extend_from_slice(&part.bytes),
                 _ => break,
             }
         }
         Ok(bytes.into())
+    }
+
+    async fn range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Option<Object>, Error> {
+        let read = self.store.get_range(key, range).await;
+        read.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: moka_objects::Error) -> Error {
+        self.metrics.store_failures.inc();
+        Error::Objects(error)
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {

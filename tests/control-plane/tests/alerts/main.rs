@@ -16,6 +16,19 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const RULES: &str = "deploy/kustomize/platform/alerts";
+const RULE_FILES: [&str; 2] = ["submission.yaml", "logs.yaml"];
+/// What metrics' names begin with, and the sources that register them.
+const SOURCES: [(&str, &[&str]); 3] = [
+    (
+        "moka_submission_",
+        &["services/submission/src", "libs/rpc/src", "libs/db/src"],
+    ),
+    ("moka_log_shipper_", &["services/log-shipper/src"]),
+    (
+        "moka_log_broker_",
+        &["services/log-broker/src", "libs/rpc/src"],
+    ),
+];
 /// How often series have a point, and rules are evaluated.
 const STEP_SECONDS: i64 = 30;
 /// How long each case lasts: longer than any rule looks back.
@@ -63,12 +76,12 @@ struct Rule {
     annotations: BTreeMap<String, String>,
 }
 
-fn rules_file() -> PathBuf {
-    workspace::root().join(RULES).join("submission.yaml")
+fn rules_file(file: &str) -> PathBuf {
+    workspace::root().join(RULES).join(file)
 }
 
-fn rules() -> Vec<Rule> {
-    let text = fs::read_to_string(rules_file()).unwrap();
+fn rules(file: &str) -> Vec<Rule> {
+    let text = fs::read_to_string(rules_file(file)).unwrap();
     let file: RuleFile = serde_saphyr::from_str(&text).unwrap();
     file.groups
         .into_iter()
@@ -76,8 +89,9 @@ fn rules() -> Vec<Rule> {
         .collect()
 }
 
-fn cases() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/alerts/submission.yaml");
+fn cases(file: &str) -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/alerts");
+    let path = folder.join(file);
     let mut cases: Vec<Case> = serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let healthy = cases[0].series.clone();
     for case in &mut cases[1..] {
@@ -148,12 +162,21 @@ async fn post(url: String, body: String) {
 }
 
 #[tokio::test]
-async fn each_alert_fires_over_what_it_is_for_and_none_over_a_healthy_service() {
+async fn each_alert_of_submission_fires_over_what_it_is_for_and_none_over_a_healthy_service() {
+    check("submission.yaml").await;
+}
+
+#[tokio::test]
+async fn each_alert_of_the_logs_fires_over_what_it_is_for_and_none_over_healthy_services() {
+    check("logs.yaml").await;
+}
+
+async fn check(file: &str) {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .ok();
     let server = TemporaryMetrics::start().await.unwrap();
-    let cases = cases();
+    let cases = cases(file);
     let base = SystemClock.now() - SignedDuration::from_hours(24 * 60);
     for (index, case) in cases.iter().enumerate() {
         let (from, _) = window(index, base);
@@ -167,7 +190,7 @@ async fn each_alert_fires_over_what_it_is_for_and_none_over_a_healthy_service() 
     .await;
     for (index, case) in cases.iter().enumerate() {
         let (from, to) = window(index, base);
-        server.replay(&rules_file(), from, to).await.unwrap();
+        server.replay(&rules_file(file), from, to).await.unwrap();
         post(
             format!("{}/internal/force_flush", server.url()),
             String::new(),
@@ -176,7 +199,7 @@ async fn each_alert_fires_over_what_it_is_for_and_none_over_a_healthy_service() 
         assert_eq!(firing(&server, from, to).await, case.fires, "{}", case.name);
     }
     let tested: BTreeSet<_> = cases.iter().flat_map(|case| case.fires.clone()).collect();
-    let all: BTreeSet<_> = rules().into_iter().map(|rule| rule.alert).collect();
+    let all: BTreeSet<_> = rules(file).into_iter().map(|rule| rule.alert).collect();
     assert_eq!(tested, all, "every alert has a case in which it fires");
 }
 
@@ -185,7 +208,7 @@ fn each_alert_tells_where_to_read_on() {
     let runbook = fs::read_to_string(workspace::root().join("docs/operations.md")).unwrap();
     for Rule {
         alert, annotations, ..
-    } in rules()
+    } in RULE_FILES.into_iter().flat_map(rules)
     {
         assert!(!annotations["summary"].is_empty(), "{alert}");
         let heading = format!("### {alert}\n");
@@ -201,34 +224,50 @@ fn each_alert_tells_where_to_read_on() {
 /// A rule over a metric that does not exist never fires, and nobody notices.
 #[test]
 fn alerts_look_only_at_metrics_that_exist() {
-    let registered = registered_names();
-    for Rule { alert, expr, .. } in rules() {
+    for (prefix, folders) in SOURCES {
+        let registered = registered_names(folders);
+        for Rule { alert, expr, .. } in RULE_FILES.into_iter().flat_map(rules) {
+            let words = expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            for name in words.filter_map(|word| word.strip_prefix(prefix)) {
+                let known = ["", "_total", "_bucket", "_sum", "_count"]
+                    .iter()
+                    .any(|suffix| {
+                        name.strip_suffix(suffix)
+                            .is_some_and(|name| registered.contains(name))
+                    });
+                assert!(known, "{alert}: {prefix}{name} does not exist");
+            }
+        }
+    }
+}
+
+/// A metric with a prefix that the test above does not know would pass it.
+#[test]
+fn alerts_look_at_no_other_services() {
+    for Rule { alert, expr, .. } in RULE_FILES.into_iter().flat_map(rules) {
         let words = expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        for word in words.filter(|word| word.starts_with("moka_submission_")) {
-            let name = word.trim_start_matches("moka_submission_");
-            let known = ["", "_total", "_bucket", "_sum", "_count"]
-                .iter()
-                .any(|suffix| {
-                    name.strip_suffix(suffix)
-                        .is_some_and(|name| registered.contains(name))
-                });
-            assert!(known, "{alert}: {word} is no metric of submission");
+        for word in words.filter(|word| word.starts_with("moka_")) {
+            let known = SOURCES.iter().any(|(prefix, _)| word.starts_with(prefix));
+            assert!(known || word == "moka_build_info", "{alert}: {word}");
         }
     }
 }
 
 /// The names that sources register, with their units.
-fn registered_names() -> BTreeSet<String> {
+fn registered_names(folders: &[&str]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["services/submission/src", "libs/rpc/src", "libs/db/src"] {
+    for folder in folders {
         for path in workspace::files(folder, ".rs").unwrap() {
             let text = fs::read_to_string(workspace::root().join(path)).unwrap();
             for call in text.split(".register").skip(1) {
                 let mut quoted = call.split('"').skip(1).step_by(2);
                 if let Some(name) = quoted.next().filter(|_| call.starts_with(['(', '_'])) {
-                    names.insert(name.to_owned());
-                    let unit = call.contains("Unit::Seconds").then_some("_seconds");
-                    names.insert(format!("{name}{}", unit.unwrap_or_default()));
+                    let unit = match call {
+                        _ if call.contains("Unit::Seconds") => "_seconds",
+                        _ if call.contains("Unit::Bytes") => "_bytes",
+                        _ => "",
+                    };
+                    names.insert(format!("{name}{unit}"));
                 }
             }
         }
