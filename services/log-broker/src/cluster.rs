@@ -1,8 +1,10 @@
 //! Logs that only the cluster has yet.
 
+mod growing;
 mod kubernetes;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
 pub use kubernetes::{ClusterAccess, KubernetesLogs, ParseClusterError};
 
@@ -21,6 +23,9 @@ pub struct LiveContainer {
     pub container: String,
 }
 
+/// Lines of a log as they are written.
+pub type LiveLines = BoxStream<'static, Result<Vec<PlacedLine>, Error>>;
+
 /// Reads the logs of running containers.
 #[async_trait]
 pub trait LiveLogs: Send + Sync + std::fmt::Debug {
@@ -35,6 +40,19 @@ pub trait LiveLogs: Send + Sync + std::fmt::Debug {
         container: &LiveContainer,
         since: Option<Timestamp>,
     ) -> Result<Option<Vec<PlacedLine>>, Error>;
+
+    /// Lines of the container's log from a time on, whole seconds only, also those that are yet to
+    /// be written; `None` as in [`LiveLogs::read`]. Ends when the container does. Around a rotation
+    /// lines may be missing.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster does not answer, or later the connection breaks.
+    async fn follow(
+        &self,
+        container: &LiveContainer,
+        since: Timestamp,
+    ) -> Result<Option<LiveLines>, Error>;
 
     /// Time of the first line of the container's present log file; `None` as in [`LiveLogs::read`],
     /// and when it has no line.

@@ -10,6 +10,8 @@ use prometheus_client::{
 /// The metrics of this service, besides those of its gRPC server. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
+    /// Raw objects that were read from the store.
+    pub object_reads: Counter,
     /// Raw records that were read.
     pub records_read: Counter,
     /// Lines of raw objects that are no records.
@@ -43,6 +45,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let Self {
+            object_reads,
             records_read,
             records_malformed,
             store_failures,
@@ -57,6 +60,11 @@ impl Metrics {
             downloaded_bytes,
             assembly_lag_seconds,
         } = metrics.clone();
+        registry.register(
+            "object_reads",
+            "Raw objects that were read from the store",
+            object_reads,
+        );
         registry.register("records_read", "Raw records that were read", records_read);
         registry.register(
             "records_malformed",

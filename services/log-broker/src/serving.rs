@@ -4,6 +4,7 @@ mod download;
 mod event_logs;
 mod follow;
 mod indexes;
+mod live_tail;
 mod read;
 mod readers;
 mod resolve;

@@ -153,6 +153,7 @@ impl RawObjects {
 
     /// Larger objects than one answer may have are Fluent Bit's multipart uploads.
     async fn fetch(&self, key: &ObjectKey) -> Result<Bytes, Error> {
+        self.metrics.object_reads.inc();
         let Some(first) = self.range(key, 0..RANGE_BYTES).await? else {
             return Ok(Bytes::new());
         };

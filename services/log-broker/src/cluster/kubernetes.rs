@@ -1,14 +1,14 @@
 //! The Kubernetes log API.
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, io, path::PathBuf, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
-use futures::{AsyncBufReadExt, AsyncReadExt};
+use futures::AsyncReadExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, api::LogParams};
 
-use super::{LiveContainer, LiveLogs};
+use super::{LiveContainer, LiveLines, LiveLogs, growing};
 use crate::{
     domain::{
         cri::parse_api_line,
@@ -99,6 +99,30 @@ impl LiveLogs for KubernetesLogs {
         Ok(bytes.map(|bytes| placed_lines(&bytes)))
     }
 
+    async fn follow(
+        &self,
+        container: &LiveContainer,
+        since: Timestamp,
+    ) -> Result<Option<LiveLines>, Error> {
+        let parameters = LogParams {
+            follow: true,
+            since_time: Some(since),
+            ..parameters(container)
+        };
+        let opening = async |pods: Api<Pod>| {
+            pods.log_stream(&container.pod, &parameters)
+                .await
+                .map(Box::pin)
+        };
+        let body = self.ask(container, opening).await?;
+        let container = container.clone();
+        let broken = move |error: io::Error| {
+            let source = moka_kube::Error::Unavailable(format!("the log breaks off: {error}"));
+            failed(&container, source)
+        };
+        Ok(body.map(|body| growing::lines(body, broken)))
+    }
+
     async fn first_time(&self, container: &LiveContainer) -> Result<Option<Timestamp>, Error> {
         let bytes = self.fetch(container, None, FIRST_LINE_BYTES).await?;
         Ok(bytes.and_then(|bytes| parse_api_line(&bytes).map(|(time, _)| time)))
@@ -116,56 +140,62 @@ impl KubernetesLogs {
         since: Option<Timestamp>,
         limit_bytes: u32,
     ) -> Result<Option<Vec<u8>>, Error> {
+        let parameters = LogParams {
+            limit_bytes: Some(limit_bytes.into()),
+            since_time: since,
+            ..parameters(container)
+        };
+        let fetching = async |pods: Api<Pod>| {
+            let body = pods.log_stream(&container.pod, &parameters).await?;
+            let mut bytes = Vec::new();
+            body.take(limit_bytes.into())
+                .read_to_end(&mut bytes)
+                .await
+                .map_err(kube::Error::ReadEvents)?;
+            Ok(bytes)
+        };
+        self.ask(container, fetching).await
+    }
+
+    /// Asks the container's cluster; `None` when it does not know the container.
+    async fn ask<T>(
+        &self,
+        container: &LiveContainer,
+        question: impl AsyncFnOnce(Api<Pod>) -> Result<T, kube::Error>,
+    ) -> Result<Option<T>, Error> {
         let Some(client) = self.clients.get(&container.cluster) else {
             return Ok(None);
         };
-        let failed = |source| Error::Cluster {
-            cluster: container.cluster.clone(),
-            source,
-        };
-        let fetching = fetch(client.clone(), container, since, limit_bytes);
-        match tokio::time::timeout(DEADLINE, fetching).await {
-            Ok(Ok(bytes)) => Ok(Some(bytes)),
+        let pods = Api::namespaced(client.clone(), &container.namespace);
+        match tokio::time::timeout(DEADLINE, question(pods)).await {
+            Ok(Ok(answer)) => Ok(Some(answer)),
             Ok(Err(kube::Error::Api(status)))
                 if [BAD_REQUEST, NOT_FOUND].contains(&status.code) =>
             {
                 Ok(None)
             }
-            Ok(Err(error)) => Err(failed(error.into())),
-            Err(_elapsed) => Err(failed(moka_kube::Error::Unavailable(
-                "no log within the deadline".to_owned(),
-            ))),
+            Ok(Err(error)) => Err(failed(container, error.into())),
+            Err(_elapsed) => {
+                let late = "no log within the deadline".to_owned();
+                Err(failed(container, moka_kube::Error::Unavailable(late)))
+            }
         }
     }
 }
 
-async fn fetch(
-    client: Client,
-    container: &LiveContainer,
-    since: Option<Timestamp>,
-    limit_bytes: u32,
-) -> Result<Vec<u8>, kube::Error> {
-    let parameters = LogParams {
+fn failed(container: &LiveContainer, source: moka_kube::Error) -> Error {
+    Error::Cluster {
+        cluster: container.cluster.clone(),
+        source,
+    }
+}
+
+fn parameters(container: &LiveContainer) -> LogParams {
+    LogParams {
         container: Some(container.container.clone()),
-        limit_bytes: Some(limit_bytes.into()),
-        since_time: since,
         timestamps: true,
         ..LogParams::default()
-    };
-    let pods: Api<Pod> = Api::namespaced(client, &container.namespace);
-    let mut body = pods
-        .log_stream(&container.pod, &parameters)
-        .await?
-        .take(limit_bytes.into());
-    let mut bytes = Vec::new();
-    // The text need not be UTF-8, so it is not read as lines of text.
-    while body
-        .read_until(b'\n', &mut bytes)
-        .await
-        .map_err(kube::Error::ReadEvents)?
-        > 0
-    {}
-    Ok(bytes)
+    }
 }
 
 /// A last line without its end is left: it may go on.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use moka_core::ErrorReason;
 use tokio::time::Instant;
 
-use super::{Answer, Serving, Target};
+use super::{
+    Answer, Serving, Target,
+    live_tail::{LiveTail, News},
+};
 use crate::{
     archive::Limits,
-    domain::{
-        completeness::{Completeness, Verdict},
-        cursor::Cursor,
-    },
+    domain::{completeness::Completeness, cursor::Cursor, lines::PlacedLine},
     error::Error,
     metrics::Metrics,
 };
@@ -30,6 +30,11 @@ pub struct Follower {
     serving: Serving,
     target: Target,
     cursor: Cursor,
+    /// What is known of the stream up to the cursor.
+    completeness: Completeness,
+    /// Whether the last reading came to the end of what was known.
+    caught_up: bool,
+    tail: Option<LiveTail>,
     last_answer: Instant,
     finished: bool,
 }
@@ -42,6 +47,9 @@ impl Follower {
             serving,
             target,
             cursor,
+            completeness: Completeness::of(Vec::new(), true),
+            caught_up: false,
+            tail: None,
             last_answer: Instant::now(),
             finished: false,
         }
@@ -61,17 +69,24 @@ impl Follower {
     /// it is asked again.
     pub async fn next(&mut self) -> Result<Option<Answer>, Error> {
         while !self.finished {
-            let answer = match self.serving.read(&self.target, self.cursor, LIMITS).await {
-                Ok(answer) => answer,
-                // A pod that has not started has no log yet.
-                Err(Error::Public(error))
-                    if error.reason == ErrorReason::LogStreamNotFound
-                        && self.target.attempt.ended.is_none() =>
-                {
-                    self.nothing_yet()
-                }
-                Err(error) => return Err(error),
+            if self.tail.is_none() && self.caught_up {
+                self.tail = self.open_tail().await;
+            }
+            let answer = match &mut self.tail {
+                Some(tail) => match tail.next(LIMITS, SIGN_OF_LIFE).await {
+                    News::Lines(lines) => self.live_answer(lines),
+                    News::Quiet => self.look_around().await?,
+                    News::Over => {
+                        self.look_up_attempt().await;
+                        (self.tail, self.caught_up) = (None, false);
+                        continue;
+                    }
+                },
+                None => self.read().await?,
             };
+            if self.target.attempt.ended.is_some() {
+                self.tail = None;
+            }
             self.cursor = answer.next;
             self.finished = answer.finished;
             if !answer.lines.is_empty()
@@ -87,6 +102,65 @@ impl Follower {
             self.look_up_attempt().await;
         }
         Ok(None)
+    }
+
+    /// Reads although the connection tells nothing: it may be dead, and the archive know more.
+    async fn look_around(&mut self) -> Result<Answer, Error> {
+        self.look_up_attempt().await;
+        let answer = self.read().await?;
+        if !answer.lines.is_empty() {
+            self.tail = None;
+        }
+        Ok(answer)
+    }
+
+    /// Reads on, as a reader would.
+    async fn read(&mut self) -> Result<Answer, Error> {
+        match self.serving.read(&self.target, self.cursor, LIMITS).await {
+            Ok(answer) => {
+                self.caught_up = answer.at_end;
+                self.completeness = answer.completeness.clone();
+                Ok(answer)
+            }
+            // A pod that has not started has no log yet.
+            Err(Error::Public(error))
+                if error.reason == ErrorReason::LogStreamNotFound
+                    && self.target.attempt.ended.is_none() =>
+            {
+                Ok(self.nothing_yet())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Connects behind the cursor's line. Without a connection the follower reads again and again.
+    async fn open_tail(&mut self) -> Option<LiveTail> {
+        let Cursor::Line(place) = self.cursor else {
+            return None;
+        };
+        if self.target.attempt.ended.is_some() {
+            return None;
+        }
+        let (live, container) = self.serving.live_container(&self.target)?;
+        let index = self.serving.moment(&self.target).await.ok()?.index;
+        match LiveTail::open(live, container, place, &index).await {
+            Ok(tail) => tail,
+            Err(error) => {
+                tracing::debug!(error = %crate::error::chain(&error), "no connection to the live log");
+                None
+            }
+        }
+    }
+
+    fn live_answer(&self, lines: Vec<PlacedLine>) -> Answer {
+        let next = lines
+            .last()
+            .map_or(self.cursor, |last| Cursor::Line(last.place));
+        Answer {
+            lines: lines.into_iter().map(|placed| placed.line).collect(),
+            next,
+            ..self.nothing_yet()
+        }
     }
 
     /// Learns whether the attempt has ended. When submission does not answer, the last word counts.
@@ -113,10 +187,7 @@ impl Follower {
             next: self.cursor,
             at_end: true,
             finished: false,
-            completeness: Completeness {
-                verdict: Verdict::Open,
-                gaps: Vec::new(),
-            },
+            completeness: self.completeness.clone(),
         }
     }
 }

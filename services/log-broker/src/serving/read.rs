@@ -20,7 +20,7 @@ use crate::{
 
 /// How much earlier than the cursor's second the live log is asked for, so that the cursor's line
 /// is in it even when two outputs were written out of order.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
 
 /// Some lines.
 #[derive(Debug, Clone)]
@@ -154,6 +154,23 @@ impl Serving {
         })
     }
 
+    /// Who has the stream's live lines; `None` for event logs, and without clusters.
+    pub(super) fn live_container(
+        &self,
+        target: &Target,
+    ) -> Option<(Arc<dyn LiveLogs>, LiveContainer)> {
+        let Source::Container { pod, container } = &target.stream.source else {
+            return None;
+        };
+        let container = LiveContainer {
+            cluster: target.attempt.cluster.clone(),
+            namespace: target.attempt.namespace.clone(),
+            pod: pod.clone(),
+            container: container.clone(),
+        };
+        Some((self.live.clone()?, container))
+    }
+
     /// Live lines after the end of the archive; `None` when the cluster has no such log, or does
     /// not answer while the archive has something.
     pub(super) async fn live_after(
@@ -162,23 +179,15 @@ impl Serving {
         index: &StreamIndex,
         cursor: Cursor,
     ) -> Result<Option<Vec<PlacedLine>>, Error> {
-        let (Some(live), Source::Container { pod, container }) =
-            (&self.live, &target.stream.source)
-        else {
+        let Some((live, container)) = self.live_container(target) else {
             return Ok(None);
-        };
-        let container = LiveContainer {
-            cluster: target.attempt.cluster.clone(),
-            namespace: target.attempt.namespace.clone(),
-            pod: pod.clone(),
-            container: container.clone(),
         };
         // When no archived line is late enough, the live log is asked for what follows the archive.
         let cursor = match cursor {
             Cursor::Time(_) if !index.is_empty() => index.tail(&self.objects, 0, false).await?,
             cursor => cursor,
         };
-        match ask_live(&**live, &container, index, cursor).await {
+        match ask_live(&*live, &container, index, cursor).await {
             Err(error) if !index.is_empty() => {
                 tracing::warn!(error = %crate::error::chain(&error), "live log not read, archive only");
                 Ok(None)
@@ -217,7 +226,7 @@ async fn ask_live(
 /// Whether the live lines of the cursor's time are counted from their first one. They are not when
 /// a rotation has cut the lines of that very time in two: then the file begins with that time,
 /// though the stream does not.
-async fn counts_right(
+pub(super) async fn counts_right(
     live: &dyn LiveLogs,
     container: &LiveContainer,
     lines: &[PlacedLine],

@@ -1,5 +1,10 @@
 //! Readers get every line once, over archive and cluster, and hear what is missing.
 
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
 use jiff::{SignedDuration, Timestamp};
 use moka_log_broker::{
     archive::Limits,
@@ -67,36 +72,72 @@ pub(crate) fn cri(lines: &[(Timestamp, String)]) -> Vec<String> {
         .collect()
 }
 
-/// A driver writes, the kubelet rotates, a shipper ships late and in pieces, and a reader reads in
-/// between with every kind of limit.
-async fn reads_each_line_once(seed: u64) {
-    let mut random = Random(seed);
-    let world = World::new();
-    let lines = written(150, &mut random);
-    let rotations = [50, 100 + random.below(30), 150];
-    let (mut shipped, mut file_start, mut generation) = (0, 0, 0);
-    let mut received = Vec::new();
-    let mut token = String::new();
-    for step in 1..=60 {
-        let now_written = (lines.len() * step / 60).max(1);
-        let pod_is_gone = step == 60;
-        if now_written > rotations[generation] {
-            file_start = rotations[generation];
-            generation += 1;
+/// A driver writes, the kubelet rotates, and a shipper ships late and in pieces.
+struct Life {
+    world: World,
+    random: Random,
+    lines: Vec<(Timestamp, String)>,
+    rotations: [usize; 3],
+    shipped: usize,
+    file_start: usize,
+    generation: usize,
+}
+
+/// How often a life goes on; the pod is gone after the last time.
+const STEPS: usize = 60;
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        Self {
+            world: World::new(),
+            lines: written(150, &mut random),
+            rotations: [50, 100 + random.below(30), 150],
+            random,
+            shipped: 0,
+            file_start: 0,
+            generation: 0,
         }
-        let file = lines[file_start..now_written].to_vec();
-        *world.cluster.file.lock().unwrap() = (!pod_is_gone).then_some(file);
-        if random.below(3) == 0 || pod_is_gone || (shipped == 0 && now_written > 20) {
-            shipped = ship_until(&world, &lines, &rotations, shipped, now_written).await;
+    }
+
+    async fn go_on(&mut self, step: usize) {
+        let now_written = (self.lines.len() * step / STEPS).max(1);
+        let pod_is_gone = step == STEPS;
+        if now_written > self.rotations[self.generation] {
+            self.file_start = self.rotations[self.generation];
+            self.generation += 1;
+        }
+        let file = self.lines[self.file_start..now_written].to_vec();
+        *self.world.cluster.file.lock().unwrap() = (!pod_is_gone).then_some(file);
+        let must_ship = pod_is_gone || (self.shipped == 0 && now_written > 20);
+        if self.random.below(3) == 0 || must_ship {
+            let (world, lines) = (&self.world, &self.lines);
+            self.shipped =
+                ship_until(world, lines, &self.rotations, self.shipped, now_written).await;
         }
         if pod_is_gone {
-            world.applications.set(Some(world.store.now()));
-            world.store.wait(30);
+            self.world.applications.set(Some(self.world.store.now()));
+            self.world.store.wait(30);
         }
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.lines.iter().map(|(_, text)| text.clone()).collect()
+    }
+}
+
+/// A reader reads in between with every kind of limit.
+async fn reads_each_line_once(seed: u64) {
+    let mut life = Life::new(seed);
+    let mut received = Vec::new();
+    let mut token = String::new();
+    for step in 1..=STEPS {
+        life.go_on(step).await;
         // A process may be replaced at any time: the cursor is all that stays.
-        let serving = world.serving();
+        let serving = life.world.serving();
         let target = driver_target(&serving).await;
-        for _ in 0..if pod_is_gone { 200 } else { random.below(3) } {
+        let random = &mut life.random;
+        for _ in 0..if step == STEPS { 200 } else { random.below(3) } {
             let limits = Limits {
                 lines: 1 + random.below(20),
                 text_bytes: 1 + random.below(200),
@@ -108,8 +149,40 @@ async fn reads_each_line_once(seed: u64) {
             token = answer.next.encode(&target.stream);
         }
     }
-    let expected: Vec<_> = lines.into_iter().map(|(_, text)| text).collect();
-    assert_eq!(received, expected, "seed {seed}");
+    assert_eq!(received, life.texts(), "seed {seed}");
+}
+
+/// A follower is there all the time, and is slow now and then. Returns how often the cluster was
+/// asked to keep a connection open.
+async fn follows_each_line_once(seed: u64) -> usize {
+    let mut life = Life::new(seed);
+    let serving = life.world.serving();
+    let cluster = Arc::clone(&life.world.cluster);
+    let target = driver_target(&serving).await;
+    let mut follower = Follower::new(serving, target, Cursor::Begin);
+    let mut random = Random(seed + 1000);
+    let following = async {
+        let mut received = Vec::new();
+        let mut verdict = None;
+        while let Some(answer) = follower.next().await.unwrap() {
+            received.extend(texts(&answer));
+            verdict = Some(answer.completeness.verdict);
+            let pause = [0, 0, 10, 500][random.below(4)];
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        (received, verdict)
+    };
+    let living = async {
+        for step in 1..=STEPS {
+            life.go_on(step).await;
+            let pause = [1, 20, 100, 300][life.random.below(4)];
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+    };
+    let ((received, verdict), ()) = tokio::join!(following, living);
+    assert_eq!(received, life.texts(), "seed {seed}");
+    assert_eq!(verdict, Some(Verdict::Complete), "seed {seed}");
+    cluster.follows.load(Ordering::Relaxed)
 }
 
 async fn ship_until(
@@ -130,6 +203,15 @@ async fn ship_until(
         shipped = end;
     }
     shipped
+}
+
+#[tokio::test(start_paused = true)]
+async fn follower_gets_each_line_once_though_the_kubelet_skips_some() {
+    let mut follows = 0;
+    for seed in 0..20 {
+        follows += follows_each_line_once(seed).await;
+    }
+    assert!(follows >= 20, "{follows} connections");
 }
 
 #[tokio::test]

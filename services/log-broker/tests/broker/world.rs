@@ -2,17 +2,21 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use moka_core::{ApplicationId, ErrorReason, PublicError, clock::Clock, labels::DRIVER_CONTAINER};
 use moka_log_broker::{
     applications::{ApplicationView, Applications, AttemptView},
     archive::RawObjects,
-    cluster::{LiveContainer, LiveLogs},
+    cluster::{LiveContainer, LiveLines, LiveLogs},
     domain::{
         lines::{LineJoiner, PlacedLine},
         stream::{Source, StreamName},
@@ -108,10 +112,49 @@ impl Applications for FakeApplications {
     }
 }
 
-/// The present log file of the driver's container; `None` without a pod.
+/// Lines of a log file with their times; `None` without a pod.
+type LogFile = Option<Vec<(Timestamp, String)>>;
+
+/// The present log file of the driver's container.
 #[derive(Debug, Default)]
 pub(crate) struct FakeCluster {
-    pub(crate) file: Mutex<Option<Vec<(Timestamp, String)>>>,
+    pub(crate) file: Arc<Mutex<LogFile>>,
+    /// How many connections were opened that stay.
+    pub(crate) follows: AtomicUsize,
+}
+
+/// A connection that stays open as the kubelet's does: when the file is another one, it goes on at
+/// its beginning, whatever the old one got meanwhile.
+struct Growing {
+    file: Arc<Mutex<LogFile>>,
+    since: i64,
+    begin: Option<Timestamp>,
+    given: usize,
+    joiner: LineJoiner,
+}
+
+impl Growing {
+    async fn next(&mut self) -> Option<Vec<PlacedLine>> {
+        loop {
+            {
+                let file = self.file.lock().unwrap();
+                let lines = file.as_ref()?;
+                let begin = lines.first().map(|(time, _)| *time);
+                if self.begin != begin {
+                    (self.begin, self.given) = (begin, 0);
+                }
+                if let Some((time, text)) = lines.get(self.given) {
+                    self.given += 1;
+                    if time.as_second() >= self.since {
+                        let text = text.clone().into_bytes();
+                        return Some(self.joiner.push_joined(*time, text));
+                    }
+                    continue;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 #[async_trait]
@@ -132,6 +175,29 @@ impl LiveLogs for FakeCluster {
                 .flat_map(|(time, text)| joiner.push_joined(*time, text.clone().into_bytes()))
                 .collect()
         }))
+    }
+
+    async fn follow(
+        &self,
+        _container: &LiveContainer,
+        since: Timestamp,
+    ) -> Result<Option<LiveLines>, Error> {
+        if self.file.lock().unwrap().is_none() {
+            return Ok(None);
+        }
+        self.follows.fetch_add(1, Ordering::Relaxed);
+        let growing = Growing {
+            file: Arc::clone(&self.file),
+            since: since.as_second(),
+            begin: None,
+            given: 0,
+            joiner: LineJoiner::default(),
+        };
+        let lines = stream::unfold(growing, async |mut growing| {
+            let lines = growing.next().await?;
+            Some((Ok(lines), growing))
+        });
+        Ok(Some(lines.boxed()))
     }
 
     async fn first_time(&self, _container: &LiveContainer) -> Result<Option<Timestamp>, Error> {
