@@ -7,8 +7,10 @@ use crate::{mesh::images::target_folder, workspace};
 
 /// The benchmarks and the services that they start. They are built in one go: the features of
 /// shared dependencies, and so nearly everything, would differ otherwise and be built twice.
-const PACKAGES: [&str; 3] = [
+const PACKAGES: [&str; 5] = [
     "moka-tests-bench",
+    "moka-log-broker",
+    "moka-log-shipper",
     "moka-submission",
     "moka-scheduler-adapter",
 ];

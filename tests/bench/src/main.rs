@@ -5,8 +5,10 @@
     reason = "a load generator spawns its callers and reads the wall clock"
 )]
 
+mod cpu;
 mod figure;
 mod history;
+mod logs;
 mod programs;
 mod submission;
 
@@ -23,6 +25,16 @@ struct Arguments {
 enum Area {
     /// Reading an event log, beside a real Spark History Server.
     History,
+    /// Logs: all four parts below.
+    Logs,
+    /// From a node into the object store.
+    LogsShipping,
+    /// From raw records to an event log.
+    LogsAssembling,
+    /// Reading from the archive.
+    LogsReading,
+    /// Searching in the archive, beside GNU grep.
+    LogsSearching,
     /// The front door: all four parts below.
     Submission,
     /// Accepting, beside pgbench.
@@ -41,6 +53,11 @@ async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let figures = match Arguments::parse().area {
         Area::History => history::measure().await?,
+        Area::Logs => logs::measure().await?,
+        Area::LogsShipping => logs::measure_shipping().await?,
+        Area::LogsAssembling => logs::measure_assembling().await?,
+        Area::LogsReading => logs::measure_reading().await?,
+        Area::LogsSearching => logs::measure_searching().await?,
         Area::Submission => submission::measure().await?,
         Area::SubmissionAccepting => submission::measure_accepting().await?,
         Area::SubmissionReads => submission::measure_reads().await?,

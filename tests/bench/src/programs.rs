@@ -16,6 +16,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use crate::cpu::cpu_seconds;
+
 const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
@@ -41,6 +43,11 @@ impl Programs {
         })
     }
 
+    /// Where a program is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("moka-{name}"))
+    }
+
     /// Starts one and waits until it is ready.
     ///
     /// # Errors
@@ -54,7 +61,7 @@ impl Programs {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let log = self.logs.path().join(format!("{name}-{number}.log"));
         let file = File::create(&log)?;
-        let child = Command::new(self.folder.join(format!("moka-{name}")))
+        let child = Command::new(self.path(name))
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .env("MOKA_LISTEN", format!("127.0.0.1:{port}"))
             .env("MOKA_ADMIN_LISTEN", format!("127.0.0.1:{admin_port}"))
@@ -109,11 +116,25 @@ impl Program {
 
     /// How much of its memory is in RAM.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        self.memory_bytes("VmRSS:")
+    }
+
+    /// The most of its memory that ever was in RAM.
+    pub(crate) fn peak_resident_bytes(&self) -> Result<u64> {
+        self.memory_bytes("VmHWM:")
+    }
+
+    /// Seconds that it was on a core, the kernel's part included.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        cpu_seconds(self.child.id().context("the program has ended")?)
+    }
+
+    fn memory_bytes(&self, field: &str) -> Result<u64> {
         let id = self.child.id().context("the program has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(field))
             .context("Linux tells every process' memory")?;
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes * 1024)

@@ -1,0 +1,163 @@
+//! A driver's log in the object store, as log-shipper would have put it there: with its own code,
+//! but without waiting for a file to be written.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use moka_core::{
+    AttemptName,
+    clock::{Clock as _, SystemClock},
+    entropy::{Entropy as _, SystemEntropy},
+    labels::DRIVER_CONTAINER,
+};
+use moka_log_shipper::domain::{ClusterName, Generation, RecordWriter, Source, lines, object_key};
+use moka_objects::{ObjectKey, ObjectStore, PutCondition};
+
+/// What log-shipper ships at once.
+const BATCH_BYTES: usize = 4 << 20;
+/// One batch for each core.
+const CONCURRENCY: usize = 2;
+/// A driver logs a line in this time, so that all have times of their own.
+const LINE_TIME: SignedDuration = SignedDuration::from_micros(250);
+const PATH: &str = "/var/log/pods/spark-jobs_driver_0f5c/spark-kubernetes-driver/0.log";
+const GENERATION: Generation = Generation {
+    inode: 958_478,
+    birth_nanoseconds: 1_795_234_466_119_948_727,
+};
+
+/// Fills the archive of an attempt's driver.
+pub(super) struct Filler {
+    store: Arc<dyn ObjectStore>,
+    cluster: ClusterName,
+    key_prefix: String,
+}
+
+/// Lines of one object.
+#[derive(Clone)]
+pub(super) struct Batch {
+    pub(super) offset_bytes: u64,
+    pub(super) text: Arc<[u8]>,
+}
+
+impl Filler {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, attempt: AttemptName) -> Result<Self> {
+        let cluster: ClusterName = "bench".parse()?;
+        let source = Source::Container {
+            attempt,
+            pod: attempt.driver_pod(),
+            container: DRIVER_CONTAINER.to_owned(),
+        };
+        let key_prefix = source.key_prefix(&cluster);
+        Ok(Self {
+            store,
+            cluster,
+            key_prefix,
+        })
+    }
+
+    /// Puts a log of at least so many bytes there, and returns its last batch.
+    pub(super) async fn fill(&self, size_bytes: u64) -> Result<Batch> {
+        let mut lines = Lines::default();
+        let batches =
+            std::iter::from_fn(|| (lines.offset_bytes < size_bytes).then(|| lines.batch()));
+        let puts = stream::iter(batches).map(async |batch| {
+            self.put(batch.clone()).await?;
+            Ok::<_, anyhow::Error>(batch)
+        });
+        let last = puts
+            .buffered(CONCURRENCY)
+            .try_fold(None, async |_, batch| Ok(Some(batch)));
+        last.await?.context("a log has lines")
+    }
+
+    /// Puts a batch there, which may be there already.
+    pub(super) async fn put(&self, batch: Batch) -> Result<()> {
+        let object = tokio::task::spawn_blocking(move || encoded(&batch)).await??;
+        let mut unique = [0; 16];
+        SystemEntropy.fill(&mut unique);
+        let now = SystemClock.now();
+        let key = object_key(&self.key_prefix, now, &self.cluster, unique);
+        let key = ObjectKey::new(key)?;
+        let condition = PutCondition::IfAbsent;
+        self.store.put(&key, object.into(), condition).await?;
+        Ok(())
+    }
+}
+
+/// The object that log-shipper makes of a batch.
+fn encoded(batch: &Batch) -> Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
+    let record = RecordWriter {
+        date: "2026-11-21T03:04:05.678Z",
+        path: PATH,
+        generation: &GENERATION.to_string(),
+        cluster: "bench",
+    };
+    for (start, line, torn) in lines(&batch.text) {
+        let offset_bytes = batch.offset_bytes + start as u64;
+        record.write(&mut encoder, offset_bytes, line, torn)?;
+    }
+    Ok(encoder.finish()?)
+}
+
+/// The text of such a log without what the container runtime puts in front of its lines.
+pub(super) fn plain_text(size_bytes: usize) -> String {
+    let mut text = String::with_capacity(size_bytes);
+    let mut number = 0;
+    while text.len() < size_bytes {
+        write_line(&mut text, number);
+        number += 1;
+    }
+    text
+}
+
+/// Lines that a driver writes, with what the container runtime puts in front of them.
+#[derive(Default)]
+struct Lines {
+    number: u32,
+    offset_bytes: u64,
+}
+
+impl Lines {
+    fn batch(&mut self) -> Batch {
+        let begin: Timestamp = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
+        let mut text = String::with_capacity(BATCH_BYTES + 1024);
+        while text.len() < BATCH_BYTES {
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "{:.9} stdout F ",
+                begin + LINE_TIME * i32::try_from(self.number).unwrap_or(i32::MAX)
+            );
+            write_line(&mut text, self.number);
+            self.number += 1;
+        }
+        let offset_bytes = self.offset_bytes;
+        self.offset_bytes += text.len() as u64;
+        Batch {
+            offset_bytes,
+            text: text.into_bytes().into(),
+        }
+    }
+}
+
+/// A line about a task, as Spark writes it, with numbers that do not repeat.
+fn write_line(text: &mut String, number: u32) {
+    let mixed = number.wrapping_mul(2_654_435_761);
+    let (stage, executor, port) = (number / 4096, mixed % 400, 30_000 + mixed % 20_000);
+    let _ = writeln!(
+        text,
+        "26/11/21 03:{:02}:{:02} INFO TaskSetManager: Finished task {number}.0 in stage {stage}.0 \
+         (TID {number}) in {} ms on 10.{}.{}.17:{port} (executor {executor}) ({}/4096), \
+         {mixed:08x}{:08x} bytes result sent to driver",
+        number / 60_000 % 60,
+        number / 1_000 % 60,
+        mixed % 9973,
+        mixed % 251,
+        mixed % 241,
+        number % 4096,
+        mixed.rotate_left(13) ^ number,
+    );
+}
