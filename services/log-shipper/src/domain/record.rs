@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
+/// What the fields beside the line take, nearly always.
+const FIELDS_BYTES: usize = 512;
+
 /// What every record of a batch has in common.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordWriter<'a> {
@@ -92,8 +95,12 @@ impl RecordWriter<'_> {
 }
 
 fn write_line(writer: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *writer, record)?;
-    writer.write_all(b"\n")
+    // A compressor takes one large piece much faster than the many small ones of a serializer.
+    let line_bytes = record.log.map_or(0, str::len);
+    let mut json = Vec::with_capacity(line_bytes + line_bytes / 4 + FIELDS_BYTES);
+    serde_json::to_writer(&mut json, record)?;
+    json.push(b'\n');
+    writer.write_all(&json)
 }
 
 #[cfg(test)]
