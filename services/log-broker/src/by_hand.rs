@@ -26,6 +26,8 @@ use crate::{
 
 const CACHE_BYTES: usize = 128 << 20;
 const CHUNK_BYTES: usize = 8 << 20;
+/// So many fit into the cache.
+const OBJECTS_AT_A_TIME: usize = 16;
 /// The exit code when something is missing.
 const GAPS: u8 = 3;
 
@@ -154,7 +156,21 @@ async fn assemble(
             .map(|object| object.modified)
             .max()
             .filter(|_| ended);
-        assembly.advance(listed, end, now).await?;
+        // In the order in which they were put, so that what was read is assembled before more is:
+        // the last chunk waits for the last of them.
+        let mut known = Vec::new();
+        for newer in listed.chunks(OBJECTS_AT_A_TIME) {
+            known.extend_from_slice(newer);
+            let is_last = known.len() == listed.len();
+            assembly.settings.chunk_interval = if is_last {
+                Duration::ZERO
+            } else {
+                Duration::MAX
+            };
+            assembly
+                .advance(known.clone(), end.filter(|_| is_last), now)
+                .await?;
+        }
         let manifest = assembly
             .manifest()
             .context("another process assembles the same log")?;

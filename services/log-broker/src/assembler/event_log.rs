@@ -35,7 +35,8 @@ pub struct EventLogAssembly {
     pub(super) out: Arc<dyn ObjectStore>,
     pub(super) index: StreamIndex,
     pub(super) metrics: Metrics,
-    settings: AssemblySettings,
+    /// How; may be changed between rounds.
+    pub(crate) settings: AssemblySettings,
     decided: Option<Decided>,
     /// End of the bytes that were looked at in vain, so that they are not looked at every round.
     examined_end_bytes: u64,
