@@ -5,6 +5,7 @@ pub mod chunk;
 pub mod completeness;
 pub mod cri;
 pub mod cursor;
+mod flat_json;
 pub mod generation;
 pub mod hits;
 pub mod keys;

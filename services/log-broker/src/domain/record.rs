@@ -5,6 +5,8 @@ use std::{borrow::Cow, str::FromStr};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
+use super::flat_json;
+
 /// One file as it was before it was rotated or written anew: what log-shipper calls
 /// `<inode>-<birth_nanoseconds>`. Ordered by birth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,19 +73,20 @@ pub enum RecordError {
     NoLine,
 }
 
-#[derive(Deserialize)]
-struct Wire<'a> {
+/// The fields of a record that are read.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+pub(super) struct Wire<'a> {
     #[serde(borrow)]
-    path: Cow<'a, str>,
-    offset: u64,
+    pub(super) path: Cow<'a, str>,
+    pub(super) offset: u64,
     #[serde(borrow, default)]
-    generation: Option<Cow<'a, str>>,
+    pub(super) generation: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    log: Option<Cow<'a, str>>,
+    pub(super) log: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    log_base64: Option<Cow<'a, str>>,
+    pub(super) log_base64: Option<Cow<'a, str>>,
     #[serde(default)]
-    torn: bool,
+    pub(super) torn: bool,
 }
 
 impl<'a> RawRecord<'a> {
@@ -93,7 +96,10 @@ impl<'a> RawRecord<'a> {
     ///
     /// [`RecordError`] when it is no record.
     pub fn parse(json: &'a [u8]) -> Result<Self, RecordError> {
-        let wire: Wire<'a> = serde_json::from_slice(json)?;
+        let wire = match flat_json::wire(json) {
+            Some(wire) => wire,
+            None => serde_json::from_slice(json)?,
+        };
         if wire.offset > MAX_OFFSET_BYTES {
             return Err(RecordError::Offset);
         }

@@ -47,7 +47,7 @@ pub struct Run {
     pub has_parts: bool,
     /// What is begun at its end.
     pub open_lines: OpenLines,
-    /// Some of the lines, the first always.
+    /// Some of the lines, the first always; none when the shipper told the generation.
     pub marks: Vec<Mark>,
 }
 
@@ -77,10 +77,13 @@ impl RawObject {
     pub fn parse(bytes: &[u8]) -> Self {
         let mut object = Self::default();
         let mut builder = Builder::default();
-        for json in bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|json| !json.is_empty())
-        {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
+            let json = &bytes[start..end];
+            start = end + 1;
+            if json.is_empty() {
+                continue;
+            }
             match RawRecord::parse(json) {
                 Ok(record) => {
                     object.record_count += 1;
@@ -105,13 +108,9 @@ impl RawObject {
     }
 }
 
-/// Names content; equal in every process and release (FNV-1a).
+/// Names content; equal in every process and release (XXH3).
 pub fn hash_of(bytes: &[u8]) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(PRIME)
-    })
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
 #[derive(Default)]
@@ -195,7 +194,7 @@ impl Open {
         run.has_parts |= is_part;
         run.open_lines.push(cri.as_ref(), record.torn);
         run.whole_line_count += u64::from(!is_part);
-        if self.line_count.is_multiple_of(self.marks_every) {
+        if run.generation.is_none() && self.line_count.is_multiple_of(self.marks_every) {
             let hash = hash_of(&record.line);
             run.marks.push(Mark {
                 offset_bytes: record.offset_bytes,
