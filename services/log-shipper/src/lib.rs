@@ -144,18 +144,20 @@ pub fn start_with(
     Ok(())
 }
 
-/// Offsets that cannot be read are no reason to stop shipping: without them records are shipped
-/// again, which readers know how to take.
+/// Offsets that cannot be read are no reason to stop shipping: with older ones, or without any,
+/// records are shipped again, which readers know how to take. The older ones also know the
+/// generations of files that were cut off, which nothing else does.
 fn load(state: &StateDirectory, metrics: &Metrics) -> anyhow::Result<Saved> {
     match state.load().context(Exit::Configuration)? {
         Loaded::Intact(saved) => Ok(saved),
-        Loaded::Corrupt(problem) => {
+        Loaded::Corrupt { problem, former } => {
             metrics.corrupt_state.inc();
             tracing::error!(
                 problem,
-                "offsets are damaged, every log file is shipped again"
+                former_offsets = former.len(),
+                "offsets are damaged, log files are shipped again from their former ones or their starts"
             );
-            Ok(Saved::new())
+            Ok(former)
         }
     }
 }

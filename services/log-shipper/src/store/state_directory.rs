@@ -18,6 +18,8 @@ use crate::{
 /// The form of the file; a file of another form is taken as damaged.
 const VERSION: u32 = 1;
 const OFFSETS: &str = "offsets.json";
+/// The offsets before the last ones.
+const FORMER: &str = "offsets.json.old";
 
 /// Progress by stream.
 pub type Saved = BTreeMap<StreamId, Progress>;
@@ -35,7 +37,12 @@ pub enum Loaded {
     /// The offsets of the run before; none at the first start.
     Intact(Saved),
     /// The file cannot be read as offsets. It was put aside as `offsets.json.corrupt`.
-    Corrupt(String),
+    Corrupt {
+        /// What is wrong with it.
+        problem: String,
+        /// The offsets that were written before it; none when they are damaged too.
+        former: Saved,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,7 +103,12 @@ impl StateDirectory {
             Ok(saved) => Ok(Loaded::Intact(saved)),
             Err(problem) => {
                 fs::rename(&path, path.with_extension("json.corrupt")).map_err(unusable)?;
-                Ok(Loaded::Corrupt(problem))
+                let former = fs::read(self.path.join(FORMER)).ok();
+                let former = former.and_then(|bytes| parse(&bytes).ok());
+                Ok(Loaded::Corrupt {
+                    problem,
+                    former: former.unwrap_or_default(),
+                })
             }
         }
     }
@@ -122,8 +134,22 @@ impl StateDirectory {
         let mut file = File::create(&temporary)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
+        self.keep_former()?;
         fs::rename(&temporary, self.path.join(OFFSETS))?;
         File::open(&self.path)?.sync_all()
+    }
+
+    /// Gives the file a second name, so that there is one of the first name at any time.
+    fn keep_former(&self) -> io::Result<()> {
+        let former = self.path.join(FORMER);
+        match fs::remove_file(&former) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        match fs::hard_link(self.path.join(OFFSETS), &former) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -184,13 +210,30 @@ mod tests {
             let state = StateDirectory::open(directory.path()).unwrap();
             fs::write(directory.path().join(OFFSETS), damage).unwrap();
             assert!(
-                matches!(state.load().unwrap(), Loaded::Corrupt(_)),
+                matches!(state.load().unwrap(), Loaded::Corrupt { former, .. } if former.is_empty()),
                 "{damage:?}"
             );
             let aside = fs::read(directory.path().join("offsets.json.corrupt")).unwrap();
             assert_eq!(aside, damage);
             assert_eq!(state.load().unwrap(), Loaded::Intact(Saved::new()));
         }
+    }
+
+    #[test]
+    fn former_offsets_stand_in_for_damaged_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDirectory::open(directory.path()).unwrap();
+        for offset_bytes in 1..=3 {
+            state.save(&saved(offset_bytes)).unwrap();
+        }
+        // In place, as a bad disk does it.
+        let offsets = directory.path().join(OFFSETS);
+        fs::rename(&offsets, directory.path().join("moved")).unwrap();
+        fs::write(&offsets, b"{").unwrap();
+        let Loaded::Corrupt { former, .. } = state.load().unwrap() else {
+            panic!("not told to be damaged");
+        };
+        assert_eq!(former, saved(2));
     }
 
     #[test]

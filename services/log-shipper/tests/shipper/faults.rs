@@ -87,11 +87,10 @@ async fn damaged_state_ships_again_under_the_same_names() {
     node.start();
     node.until_shipped(&log, &cri_lines(0..5)).await;
     node.stop().await;
-    fs::write(
-        node.directory.path().join("state/offsets.json"),
-        b"{\"version\":1,",
-    )
-    .unwrap();
+    for name in ["offsets.json", "offsets.json.old"] {
+        let path = node.directory.path().join("state").join(name);
+        fs::write(path, b"{\"version\":1,").unwrap();
+    }
     append(&log, &cri_lines(5..6));
     node.start();
     node.until_shipped(&log, &cri_lines(0..6)).await;
@@ -99,6 +98,29 @@ async fn damaged_state_ships_again_under_the_same_names() {
     node.stop().await;
     assert_eq!(reassembled(&*node.store).await.len(), 1);
     assert_eq!(records(&*node.store).await.len(), 11);
+}
+
+#[tokio::test]
+async fn damaged_offsets_do_not_mix_a_file_that_was_cut_off_with_what_it_held_before() {
+    let mut node = Node::new(Arc::new(MemoryStore::new()));
+    let log = node.pod_log(POD, "0.log");
+    append(&log, &cri_lines(0..5));
+    node.start();
+    node.until_shipped(&log, &cri_lines(0..5)).await;
+    fs::write(&log, cri_lines(5..7)).unwrap();
+    node.until_shipped(&log, &cri_lines(5..7)).await;
+    append(&log, &cri_lines(7..8));
+    node.until_shipped(&log, &cri_lines(5..8)).await;
+    node.stop().await;
+    // A file of its own: the former offsets are another one.
+    let offsets = node.directory.path().join("state/offsets.json");
+    fs::remove_file(&offsets).unwrap();
+    fs::write(&offsets, b"{").unwrap();
+    append(&log, &cri_lines(8..9));
+    node.start();
+    node.until_shipped(&log, &cri_lines(5..9)).await;
+    node.stop().await;
+    assert_eq!(reassembled(&*node.store).await.len(), 2);
 }
 
 #[tokio::test]
