@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test support")]
 
 mod chance;
+pub mod hard;
 mod node;
 mod reader;
 mod report;
@@ -19,6 +20,7 @@ use futures::{StreamExt as _, stream};
 use moka_objects::{S3Credentials, S3Options, S3Store};
 use moka_xtask::s3_server::TemporaryS3;
 pub use report::Report;
+use tempfile::TempDir;
 
 /// Runs at the same time: most of a run is waiting.
 const CONCURRENT_RUNS: usize = 8;
@@ -30,16 +32,23 @@ const BUCKET: &str = "shipping";
 ///
 /// When a line is lost, repeated, changed or out of order in what is read back.
 pub async fn runs(first_seed: u32, run_count: u32) -> Report {
-    let server = TemporaryS3::start().await.unwrap();
-    let store = Arc::new(S3Store::open(options(server.endpoint())).await);
-    store.create_bucket().await.unwrap();
-    let program = shipper::build().await;
+    let (server, store) = store().await;
+    let folder = TempDir::with_prefix("moka-shipping-program-").unwrap();
+    let program = shipper::build(folder.path()).await;
     let reports = stream::iter(first_seed..first_seed + run_count)
         .map(|seed| run::run(seed, &program, server.endpoint(), Arc::clone(&store)))
         .buffer_unordered(CONCURRENT_RUNS);
     reports
         .fold(Report::default(), async |sum, report| sum.and(report))
         .await
+}
+
+/// A real S3 server with an empty bucket.
+async fn store() -> (TemporaryS3, Arc<S3Store>) {
+    let server = TemporaryS3::start().await.unwrap();
+    let store = Arc::new(S3Store::open(options(server.endpoint())).await);
+    store.create_bucket().await.unwrap();
+    (server, store)
 }
 
 fn options(endpoint: String) -> S3Options {

@@ -79,6 +79,23 @@ impl ContainerLog {
         append(&self.file, &bytes);
     }
 
+    /// Writes whole lines that hardly get smaller.
+    pub(crate) fn write_noise(&mut self, chance: &mut Chance, line_count: u32) {
+        let mut bytes = Vec::new();
+        for _ in 0..line_count {
+            self.time += SignedDuration::from_nanos(977);
+            let digits = (0..60).map(|_| format!("{:016x}", chance.below(u64::MAX)));
+            let text: String = digits.collect();
+            bytes.extend(format!("{} stdout F {text}\n", self.time).into_bytes());
+            self.line_count += 1;
+            self.written.push(Written {
+                time: Some(self.time),
+                text: text.into_bytes(),
+            });
+        }
+        append(&self.file, &bytes);
+    }
+
     /// As the kubelet does it.
     pub(crate) fn rotate(&mut self) {
         if !self.file.exists() {

@@ -12,7 +12,7 @@ use moka_log_broker::{
     applications::{ApplicationView, Applications, AttemptView},
     archive::{Limits, RawObjects},
     domain::{
-        completeness::Verdict,
+        completeness::Completeness,
         cursor::Cursor,
         keys::KeyGrammar,
         stream::{Source, StreamName},
@@ -84,9 +84,12 @@ impl Reader {
         Self { serving, attempt }
     }
 
-    /// All lines of a stream, and the verdict, or why there is none; no lines while there is
+    /// All lines of a stream, and what is missing, or why nobody knows; no lines while there is
     /// nothing of it.
-    pub(crate) async fn read(&self, source: Source) -> (Vec<Written>, Result<Verdict, String>) {
+    pub(crate) async fn read(
+        &self,
+        source: Source,
+    ) -> (Vec<Written>, Result<Completeness, String>) {
         let stream = StreamName {
             attempt: self.attempt.name,
             source,
@@ -108,9 +111,27 @@ impl Reader {
             }));
             cursor = answer.next;
             if answer.at_end {
-                return (lines, Ok(answer.completeness.verdict));
+                return (lines, Ok(answer.completeness));
             }
         }
+    }
+
+    /// The pieces of a container's log as they were shipped, in the order of their offsets: where
+    /// each begins, how long it is, and the only byte in it, if it is only one.
+    pub(crate) async fn pieces(&self, pod: &str) -> Vec<(u64, u64, Option<u8>)> {
+        let prefix = format!("{}{pod}/", grammar().containers_prefix(self.attempt.name));
+        let mut pieces = Vec::new();
+        for object in self.serving.objects.list(&prefix).await.unwrap() {
+            let raw = self.serving.objects.load(&object.key).await.unwrap();
+            for piece in &raw.pieces {
+                let first = piece.bytes[0];
+                let only = piece.bytes.iter().all(|byte| *byte == first);
+                let length_bytes = piece.bytes.len() as u64;
+                pieces.push((piece.run.start_bytes, length_bytes, only.then_some(first)));
+            }
+        }
+        pieces.sort_unstable();
+        pieces
     }
 
     /// How many raw objects the attempt has, and records in them.

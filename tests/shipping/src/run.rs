@@ -80,12 +80,8 @@ impl Run {
         ];
         let events = EventLog::new(&folder.path().join("events"), &attempt);
         let proxy = StoreProxy::start(endpoint, u64::from(seed) + 1_000_000).await;
-        let url = format!(
-            "s3://{BUCKET}?endpoint={}&path_style=true&region=us-east-1",
-            proxy.endpoint()
-        );
         let batch_bytes = 1 << (9 + chance.below(10));
-        let shipper = Shipper::new(program, folder.path(), &url, batch_bytes);
+        let shipper = Shipper::new(program, folder.path(), &url(&proxy), batch_bytes);
         Self {
             seed,
             chance,
@@ -210,7 +206,8 @@ impl Run {
     async fn judge_stream(&self, reader: &Reader, source: Source, written: &[Written]) {
         let until = now() + SignedDuration::try_from(PATIENCE).unwrap();
         loop {
-            let (read, verdict) = reader.read(source.clone()).await;
+            let (read, found) = reader.read(source.clone()).await;
+            let verdict = found.map(|completeness| completeness.verdict);
             if read == written && verdict == Ok(Verdict::Complete) {
                 return;
             }
@@ -247,6 +244,12 @@ impl Run {
         self.report.events.extend(faults);
         self.report
     }
+}
+
+/// The store behind a proxy.
+pub(crate) fn url(proxy: &StoreProxy) -> String {
+    let endpoint = proxy.endpoint();
+    format!("s3://{BUCKET}?endpoint={endpoint}&path_style=true&region=us-east-1")
 }
 
 fn shown(line: &Written) -> String {

@@ -18,6 +18,7 @@ use tokio::{
 
 const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_mins(1);
+const LONG_PATIENCE: Duration = Duration::from_mins(5);
 
 /// A shipper of a node, running or not.
 #[derive(Debug)]
@@ -37,8 +38,9 @@ pub(crate) struct Row {
     pub(crate) size_bytes: u64,
 }
 
-/// Builds the program the way this test was built.
-pub(crate) async fn build() -> PathBuf {
+/// Builds the program the way this test was built, into a folder of its own: who builds it anew
+/// meanwhile changes nothing.
+pub(crate) async fn build(folder: &Path) -> PathBuf {
     let target = target_folder();
     let status = Command::new(env!("CARGO"))
         .current_dir(moka_xtask::workspace::root())
@@ -54,7 +56,9 @@ pub(crate) async fn build() -> PathBuf {
         .await
         .unwrap();
     assert!(status.success(), "moka-log-shipper does not build");
-    target.join("debug/moka-log-shipper")
+    let program = folder.join("moka-log-shipper");
+    std::fs::copy(target.join("debug/moka-log-shipper"), &program).unwrap();
+    program
 }
 
 impl Shipper {
@@ -80,6 +84,14 @@ impl Shipper {
             spool: folder.join("state/spool"),
             child: None,
         }
+    }
+
+    /// With one more option, or another value of one.
+    #[must_use]
+    pub(crate) fn with(mut self, option: &str, value: u64) -> Self {
+        self.options.retain(|present| !present.starts_with(option));
+        self.options.push(format!("{option}={value}"));
+        self
     }
 
     pub(crate) fn start(&mut self) {
@@ -146,17 +158,60 @@ impl Shipper {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Waits until a metric, summed over its labels, is as it should be; gives its value.
+    pub(crate) async fn until_metric(&self, name: &str, is_right: impl Fn(u64) -> bool) -> u64 {
+        let waiting = async {
+            loop {
+                match self.metric(name).await {
+                    Some(value) if is_right(value) => return value,
+                    _ => sleep(POLL).await,
+                }
+            }
+        };
+        let waited = timeout(LONG_PATIENCE, waiting).await;
+        waited.unwrap_or_else(|_| panic!("{name} does not come: {}", self.log()))
+    }
+
+    /// Most memory that it has had.
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
+        let id = self.child.as_ref().unwrap().id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<u64>().unwrap() * 1024
+    }
+
+    async fn metric(&self, name: &str) -> Option<u64> {
+        let name = format!("moka_log_shipper_{name}");
+        let text = self.get("/metrics").await?;
+        let values: Vec<_> = text
+            .lines()
+            .filter_map(|line| {
+                let rest = line.strip_prefix(&name)?;
+                let value = rest.rsplit_once(' ')?.1.parse::<u64>().ok()?;
+                rest.starts_with([' ', '{']).then_some(value)
+            })
+            .collect();
+        // Before it is registered it is not 0.
+        (!values.is_empty()).then(|| values.iter().sum())
+    }
+
     /// What it follows; `None` when it does not answer yet.
     async fn streams(&self) -> Option<Vec<Row>> {
+        serde_json::from_str(&self.get("/streams").await?).ok()
+    }
+
+    /// A page of its admin port.
+    async fn get(&self, page: &str) -> Option<String> {
         let mut connection = TcpStream::connect(("127.0.0.1", self.admin_port()?))
             .await
             .ok()?;
-        let request = b"GET /streams HTTP/1.1\r\nhost: shipper\r\nconnection: close\r\n\r\n";
-        connection.write_all(request).await.ok()?;
+        let request = format!("GET {page} HTTP/1.1\r\nhost: shipper\r\nconnection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.ok()?;
         let (_, body) = answer.split_once("\r\n\r\n")?;
-        serde_json::from_str(body).ok()
+        Some(body.to_owned())
     }
 
     fn admin_port(&self) -> Option<u16> {
