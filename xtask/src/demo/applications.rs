@@ -1,4 +1,4 @@
-//! The two applications of the demo.
+//! The applications of the demo and of the tests beside it.
 
 use moka_proto::submission::v1::{
     ApplicationSpec, ApplicationType, DriverSpec, ExecutorSpec, SubmitApplicationRequest,
@@ -23,6 +23,16 @@ pub fn broken_orders(image: &str, key: &str) -> SubmitApplicationRequest {
         key,
         "broken orders",
         "local:///opt/moka/examples/broken_orders.py",
+    )
+}
+
+/// A driver whose log the kubelet rotates again and again; it succeeds.
+pub fn chatty_driver(image: &str, key: &str) -> SubmitApplicationRequest {
+    request(
+        image,
+        key,
+        "chatty driver",
+        "local:///opt/moka/examples/chatty_driver.py",
     )
 }
 

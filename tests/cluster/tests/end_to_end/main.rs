@@ -8,6 +8,7 @@ mod documents;
 mod failing;
 mod main_job;
 mod refusals;
+mod rotation;
 
 use moka_xtask::{
     cluster::{self, ClusterInfo},
