@@ -65,18 +65,21 @@ pub fn synthetic_end(end_milliseconds: i64) -> Vec<u8> {
 
 /// Whether one of the lines says that the application ended.
 pub fn has_application_end(lines: &[u8]) -> bool {
-    lines
-        .split(|byte| *byte == b'\n')
-        .any(|line| line.starts_with(APPLICATION_END))
+    line_with(lines, APPLICATION_END).is_some()
 }
 
 /// Spark's own id, when one of the lines tells it.
 pub fn spark_application_id(lines: &[u8]) -> Option<String> {
-    let line = lines
-        .split(|byte| *byte == b'\n')
-        .find(|line| line.starts_with(APPLICATION_START))?;
+    let line = line_with(lines, APPLICATION_START)?;
     let event: serde_json::Value = serde_json::from_slice(line).ok()?;
     Some(event.get("App ID")?.as_str()?.to_owned())
+}
+
+/// The first line that begins so, without its newline.
+fn line_with<'a>(lines: &'a [u8], beginning: &[u8]) -> Option<&'a [u8]> {
+    let is_start = |at: &usize| *at == 0 || lines[at - 1] == b'\n';
+    let start = memchr::memmem::find_iter(lines, beginning).find(is_start)?;
+    lines[start..].split(|byte| *byte == b'\n').next()
 }
 
 /// How many of the bytes, which start at a line, make the next chunk: whole lines, at most `limit`
@@ -130,6 +133,8 @@ mod tests {
             b"{\"Event\":\"SparkListenerApplicationEnd\",\"Timestamp\":1795177201764}\n"
         );
         assert!(has_application_end(&synthetic_end(0)));
+        assert!(has_application_end(&[b"{}\n", &*synthetic_end(0)].concat()));
+        assert!(!has_application_end(&[b"{} ", &*synthetic_end(0)].concat()));
         assert!(!has_application_end(
             b"{\"a\":\"{\\\"Event\\\":\\\"SparkListenerApplicationEnd\\\"\"}\n"
         ));
