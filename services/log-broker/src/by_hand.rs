@@ -185,7 +185,7 @@ async fn cat(raw: &str, prefix: &str, path: &str) -> anyhow::Result<ExitCode> {
     // so.
     let mut index = StreamIndex::of_path(StreamKind::Container, path);
     let listed = objects.list(prefix).await?;
-    index.add(&objects, listed).await?;
+    index.refresh(&objects, listed).await?;
     anyhow::ensure!(!index.is_empty(), "no record has the path {path}");
     let mut output = io::stdout().lock();
     let mut gaps = Vec::new();

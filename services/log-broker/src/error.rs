@@ -18,6 +18,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The object was deleted after it was listed: another listing tells what is left.
+    #[error("object {key} was deleted after it was listed")]
+    Gone {
+        /// The object.
+        key: moka_objects::ObjectKey,
+    },
     /// A name that no store can hold.
     #[error("making a key")]
     Key(#[from] moka_objects::InvalidKey),
@@ -53,6 +59,10 @@ impl From<Error> for PublicError {
                 tracing::warn!(cluster, error = %source, "cluster failed");
                 source.into()
             }
+            Error::Gone { .. } => Self::new(
+                ErrorReason::ObjectStoreUnavailable,
+                "objects of the log are being deleted; try again",
+            ),
             Error::Damaged { .. } | Error::Key(_) | Error::Stopped => {
                 tracing::error!(error = %chain(&error), "defect");
                 Self::new(

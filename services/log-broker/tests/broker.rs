@@ -8,6 +8,8 @@ mod api;
 mod assembly;
 #[path = "broker/corpora.rs"]
 mod corpora;
+#[path = "broker/deleted.rs"]
+mod deleted;
 #[path = "broker/documents.rs"]
 mod documents;
 #[path = "broker/download.rs"]
@@ -16,6 +18,8 @@ mod download;
 mod hostile;
 #[path = "broker/losses.rs"]
 mod losses;
+#[path = "broker/pages.rs"]
+mod pages;
 #[path = "broker/process.rs"]
 mod process;
 #[path = "broker/random.rs"]
@@ -34,6 +38,8 @@ mod search_reference;
 mod serving;
 #[path = "broker/slow.rs"]
 mod slow;
+#[path = "broker/stores.rs"]
+mod stores;
 #[path = "broker/watch.rs"]
 mod watch;
 #[path = "broker/world.rs"]

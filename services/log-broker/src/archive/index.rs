@@ -1,6 +1,9 @@
 //! What the archive has of one stream: runs without their content, put in order.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -9,8 +12,9 @@ use moka_objects::{ObjectKey, ObjectMeta};
 use super::objects::{RawObjects, piece};
 use crate::{
     domain::{
+        cursor::Cursor,
         layout::{Layout, Segment},
-        run::{RawObject, Run},
+        run::{RawObject, Run, Waypoint},
         stream::{Source, StreamKind, original_path},
     },
     error::Error,
@@ -26,6 +30,8 @@ pub struct StreamObject {
     pub key: ObjectKey,
     /// When it was put, by the store's clock.
     pub modified: Timestamp,
+    /// Whether it was deleted since it was read.
+    pub gone: bool,
 }
 
 /// Where in a raw object some bytes of a stream are.
@@ -55,7 +61,8 @@ pub struct StreamIndex {
     /// Runs of other files are left out: the content decides, not the key.
     path_filter: Option<PathFilter>,
     objects: Vec<StreamObject>,
-    seen: BTreeSet<ObjectKey>,
+    /// Where in `objects` a key is.
+    positions: BTreeMap<ObjectKey, usize>,
     runs: Vec<Run>,
     /// Object and position in it of each run.
     places: Vec<(usize, usize)>,
@@ -100,55 +107,79 @@ impl StreamIndex {
             kind,
             path_filter,
             objects: Vec::new(),
-            seen: BTreeSet::new(),
+            positions: BTreeMap::new(),
             runs: Vec::new(),
             places: Vec::new(),
             layout: Layout::default(),
         }
     }
 
-    /// Reads the objects that it does not know yet; says whether there were any. After an error it
-    /// knows what it knew before.
+    /// Whether the store has other objects now than when it was refreshed.
+    pub fn differs_from(&self, listed: &[ObjectMeta]) -> bool {
+        let there = self.objects.iter().filter(|object| !object.gone).count();
+        let is_there = |key| {
+            let position = self.positions.get(key).copied();
+            position.is_some_and(|position| !self.objects[position].gone)
+        };
+        there != listed.len() || !listed.iter().all(|meta| is_there(&meta.key))
+    }
+
+    /// Takes in what the store has now, which was listed after the former refresh: reads the
+    /// objects that it does not know yet, and counts those that are not listed any more as deleted.
+    /// Says whether anything has changed. After an error it knows what it knew before.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn add(
+    pub async fn refresh(
         &mut self,
         objects: &RawObjects,
         listed: Vec<ObjectMeta>,
     ) -> Result<bool, Error> {
-        let new: Vec<_> = listed
-            .into_iter()
-            .filter(|meta| !self.seen.contains(&meta.key))
-            .collect();
-        if new.is_empty() {
+        if !self.differs_from(&listed) {
             return Ok(false);
         }
+        let there: BTreeSet<ObjectKey> = listed.iter().map(|meta| meta.key.clone()).collect();
+        let new = listed
+            .into_iter()
+            .filter(|meta| !self.positions.contains_key(&meta.key));
         let read: Vec<(ObjectMeta, Vec<Run>)> = stream::iter(new)
             .map(async |meta| Ok::<_, Error>((meta.clone(), objects.runs(&meta.key).await?)))
             .buffered(CONCURRENT_READS)
             .try_collect()
             .await?;
-        for (meta, runs) in read {
-            for (position, run) in runs.into_iter().enumerate() {
-                if self
-                    .path_filter
-                    .as_ref()
-                    .is_none_or(|filter| filter.accepts(&run.path))
-                {
-                    self.runs.push(run);
-                    self.places.push((self.objects.len(), position));
-                }
-            }
-            self.seen.insert(meta.key.clone());
-            self.objects.push(StreamObject {
-                key: meta.key,
-                modified: meta.modified,
-            });
+        for object in &mut self.objects {
+            object.gone = !there.contains(&object.key);
         }
-        self.layout = Layout::new(self.kind, &self.runs);
+        for (meta, runs) in read {
+            self.push(meta, runs);
+        }
+        let Self {
+            objects, places, ..
+        } = &*self;
+        let is_gone = |run: usize| objects[places[run].0].gone;
+        self.layout = Layout::without(self.kind, &self.runs, is_gone);
         Ok(true)
+    }
+
+    fn push(&mut self, meta: ObjectMeta, runs: Vec<Run>) {
+        let accepts = |run: &Run| {
+            let filter = self.path_filter.as_ref();
+            filter.is_none_or(|filter| filter.accepts(&run.path))
+        };
+        let object = self.objects.len();
+        for (position, run) in runs.into_iter().enumerate() {
+            if accepts(&run) {
+                self.runs.push(run);
+                self.places.push((object, position));
+            }
+        }
+        self.positions.insert(meta.key.clone(), object);
+        self.objects.push(StreamObject {
+            key: meta.key,
+            modified: meta.modified,
+            gone: false,
+        });
     }
 
     /// The stream in order.
@@ -196,6 +227,32 @@ impl StreamIndex {
         &self.objects[self.places[segment.run].0]
     }
 
+    /// The last line within a segment at which reading may start, so that every line after the
+    /// cursor gets its right place; `None` for the first one.
+    pub(super) fn waypoint(
+        &self,
+        object: &RawObject,
+        segment: &Segment,
+        cursor: Cursor,
+    ) -> Option<Waypoint> {
+        let found = piece(object, self.places[segment.run].1).filter(|_| segment.starts_whole);
+        let waypoints = found.map_or(&[][..], |piece| &piece.waypoints);
+        let is_start = |waypoint: &&Waypoint| {
+            let time_before = segment
+                .maximum_time_before
+                .max(waypoint.maximum_time_before);
+            let is_before = |time: Timestamp| time_before.is_some_and(|before| before < time);
+            waypoint.offset_bytes > segment.start_bytes
+                && match cursor {
+                    Cursor::Begin => false,
+                    Cursor::Line(place) => is_before(place.time),
+                    Cursor::Time(time) => is_before(time),
+                    Cursor::Offset(offset) => waypoint.offset_bytes <= offset,
+                }
+        };
+        waypoints.iter().rev().find(is_start).copied()
+    }
+
     /// Where in its object a segment is.
     pub fn part_of(&self, segment: &Segment) -> ObjectPart {
         ObjectPart {
@@ -205,22 +262,48 @@ impl StreamIndex {
         }
     }
 
+    /// The object of a segment, read.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, and [`Error::Gone`] when the object was deleted after it was listed.
+    pub(super) async fn load(
+        &self,
+        objects: &RawObjects,
+        segment: &Segment,
+    ) -> Result<Arc<RawObject>, Error> {
+        objects.load(&self.object_of(segment).key).await
+    }
+
+    /// The bytes of a segment in its object.
+    ///
+    /// # Errors
+    ///
+    /// When it is another object than it was.
+    pub(super) fn bytes_in<'a>(
+        &self,
+        object: &'a RawObject,
+        segment: &Segment,
+    ) -> Result<&'a [u8], Error> {
+        self.part_of(segment)
+            .bytes(object)
+            .ok_or_else(|| Error::Damaged {
+                key: self.object_of(segment).key.to_string(),
+                problem: "it was changed after it was read first".to_owned(),
+            })
+    }
+
     /// The bytes of a segment.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// When the store fails, and [`Error::Gone`] when the object was deleted after it was listed.
     pub async fn bytes(&self, objects: &RawObjects, segment: &Segment) -> Result<Vec<u8>, Error> {
-        let key = &self.object_of(segment).key;
-        let loaded = objects.load(key).await?;
-        let found = self.part_of(segment).bytes(&loaded);
-        found.map(<[u8]>::to_vec).ok_or_else(|| Error::Damaged {
-            key: key.to_string(),
-            problem: "it was deleted or changed after it was read first".to_owned(),
-        })
+        let object = self.load(objects, segment).await?;
+        Ok(self.bytes_in(&object, segment)?.to_vec())
     }
 
-    /// Bytes of the first generation from `start_bytes` on: whole segments until there are `limit`
+    /// Bytes of an event log from `start_bytes` on: whole segments until there are `limit`
     /// bytes or a gap.
     ///
     /// # Errors
@@ -233,7 +316,7 @@ impl StreamIndex {
         limit: usize,
     ) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        let end = self.layout.contiguous_end_bytes();
+        let end = self.layout.contiguous_end_bytes(start_bytes);
         for segment in self.layout.segments() {
             let position = start_bytes + bytes.len() as u64;
             if segment.end_bytes <= position || segment.start_bytes > position {

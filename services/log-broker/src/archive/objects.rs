@@ -93,7 +93,10 @@ impl RawObjects {
     ///
     /// When the store fails or the object cannot be uncompressed.
     pub async fn runs(&self, key: &ObjectKey) -> Result<Vec<Run>, Error> {
-        let object = self.load(key).await?;
+        let object = match self.load(key).await {
+            Err(Error::Gone { .. }) => return Ok(Vec::new()),
+            object => object?,
+        };
         self.metrics.records_read.inc_by(object.record_count);
         if object.malformed_count > 0 {
             self.metrics
@@ -112,7 +115,8 @@ impl RawObjects {
     ///
     /// # Errors
     ///
-    /// When the store fails or the object cannot be uncompressed.
+    /// When the store fails or the object cannot be uncompressed, and [`Error::Gone`] when it has
+    /// been deleted.
     pub async fn load(&self, key: &ObjectKey) -> Result<Arc<RawObject>, Error> {
         if let Some(object) = self.cache().get(key) {
             return Ok(object);
@@ -128,7 +132,7 @@ impl RawObjects {
     ///
     /// # Errors
     ///
-    /// When the store fails or the object cannot be uncompressed.
+    /// As [`Self::load`].
     pub async fn load_screened(
         &self,
         key: &ObjectKey,
@@ -154,9 +158,9 @@ impl RawObjects {
     /// Larger objects than one answer may have are Fluent Bit's multipart uploads.
     async fn fetch(&self, key: &ObjectKey) -> Result<Bytes, Error> {
         self.metrics.object_reads.inc();
-        let Some(first) = self.range(key, 0..RANGE_BYTES).await? else {
-            return Ok(Bytes::new());
-        };
+        let gone = || Error::Gone { key: key.clone() };
+        let first = self.range(key, 0..RANGE_BYTES).await?;
+        let first = first.ok_or_else(gone)?;
         if first.size_bytes <= first.bytes.len() as u64 {
             return Ok(first.bytes);
         }
@@ -167,10 +171,11 @@ impl RawObjects {
         while (bytes.len() as u64) < first.size_bytes {
             let start = bytes.len() as u64;
             let range = start..start + RANGE_BYTES;
-            match self.range(key, range).await? {
-                Some(part) if !part.bytes.is_empty() => bytes.extend_from_slice(&part.bytes),
-                _ => break,
+            let part = self.range(key, range).await?.ok_or_else(gone)?;
+            if part.bytes.is_empty() {
+                break;
             }
+            bytes.extend_from_slice(&part.bytes);
         }
         Ok(bytes.into())
     }

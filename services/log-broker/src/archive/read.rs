@@ -113,7 +113,7 @@ impl StreamIndex {
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// When the store fails, and [`Error::Gone`] when an object was deleted after it was listed.
     pub async fn read(
         &self,
         objects: &RawObjects,
@@ -122,12 +122,11 @@ impl StreamIndex {
         open_gaps: OpenGaps,
     ) -> Result<ArchivePage, Error> {
         let mut page = ArchivePage::at(cursor);
-        let start = self.step_of(cursor);
-        page.gaps = self.layout().steps[..start]
+        let mut steps = StepReader::after(self, cursor);
+        page.gaps = self.layout().steps[..steps.next_step()]
             .iter()
             .filter_map(as_gap)
             .collect();
-        let mut steps = StepReader::at(self, start);
         loop {
             if self.is_open_gap(steps.next_step(), open_gaps) {
                 page.end = PageEnd::Gap;

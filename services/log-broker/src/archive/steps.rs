@@ -1,6 +1,9 @@
 //! The steps of a stream as lines.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use memchr::memchr;
 
 use super::{index::StreamIndex, objects::RawObjects};
 use crate::{
@@ -8,6 +11,7 @@ use crate::{
         cursor::Cursor,
         layout::{Gap, Segment, Step},
         lines::{Line, LineJoiner, MAX_LINE_BYTES, PlacedLine},
+        run::{RawObject, WAYPOINT_BYTES},
         stream::StreamKind,
     },
     error::Error,
@@ -20,7 +24,10 @@ const MAX_BEGUN_BYTES: usize = 2 * MAX_LINE_BYTES;
 /// A line and the cursor after it.
 pub type LineAndCursor = (Line, Cursor);
 
-/// What a step gives.
+/// How much of a segment is read at once; to the end of a line.
+const PART_BYTES: usize = WAYPOINT_BYTES;
+
+/// What a step gives, or a part of it.
 #[derive(Debug)]
 pub struct StepLines {
     /// The gap, when the step is one.
@@ -29,11 +36,16 @@ pub struct StepLines {
     pub lines: Vec<LineAndCursor>,
 }
 
-/// Reads one step of a stream after another.
+/// Reads one step of a stream after another, large ones in parts. It holds the object that it reads
+/// and the lines of one part.
 #[derive(Debug)]
 pub struct StepReader {
     kind: StreamKind,
     next_step: usize,
+    /// The object of the next step and how many bytes of the step were read, once it is begun.
+    begun_step: Option<(Arc<RawObject>, usize)>,
+    /// Lines up to here need not be read.
+    after: Cursor,
     joiner: LineJoiner,
     /// The beginning of a line whose rest the next segment has.
     begun: Vec<u8>,
@@ -54,13 +66,18 @@ impl StepReader {
 
     /// A reader of the lines after a cursor; it gives some before them too.
     pub fn after(index: &StreamIndex, cursor: Cursor) -> Self {
-        Self::at(index, index.step_of(cursor))
+        Self {
+            after: cursor,
+            ..Self::at(index, index.step_of(cursor))
+        }
     }
 
     fn new(kind: StreamKind, next_step: usize, maximum_time_before: Option<Timestamp>) -> Self {
         Self {
             kind,
             next_step,
+            begun_step: None,
+            after: Cursor::Begin,
             joiner: LineJoiner::after(maximum_time_before),
             begun: Vec::new(),
             position_bytes: 0,
@@ -72,11 +89,11 @@ impl StepReader {
         self.next_step
     }
 
-    /// Reads the next step; `None` after the last one.
+    /// Reads the next step or the next part of it; `None` after the last one.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// When the store fails, and [`Error::Gone`] when an object was deleted after it was listed.
     pub async fn read(
         &mut self,
         index: &StreamIndex,
@@ -85,18 +102,51 @@ impl StepReader {
         let Some(step) = index.layout().steps.get(self.next_step) else {
             return Ok(None);
         };
-        let read = match step {
-            Step::Gap(gap) => StepLines {
-                gap: Some(gap.clone()),
-                lines: self.finish(),
-            },
-            Step::Segment(segment) => StepLines {
-                gap: None,
-                lines: self.push(segment, &index.bytes(objects, segment).await?),
-            },
+        match step {
+            Step::Gap(gap) => {
+                self.next_step += 1;
+                Ok(Some(StepLines {
+                    gap: Some(gap.clone()),
+                    lines: self.finish(),
+                }))
+            }
+            Step::Segment(segment) => {
+                let (object, start) = match self.begun_step.take() {
+                    Some(begun) => begun,
+                    None => self.begin_step(index, objects, segment).await?,
+                };
+                let bytes = index.bytes_in(&object, segment)?;
+                let end = part_end(bytes, start);
+                let position_bytes = segment.start_bytes + start as u64;
+                let lines = self.push(position_bytes, &bytes[start..end]);
+                if end == bytes.len() {
+                    self.next_step += 1;
+                } else {
+                    self.begun_step = Some((object, end));
+                }
+                Ok(Some(StepLines { gap: None, lines }))
+            }
+        }
+    }
+
+    /// The object of a segment, and how many of the segment's bytes need not be read.
+    async fn begin_step(
+        &mut self,
+        index: &StreamIndex,
+        objects: &RawObjects,
+        segment: &Segment,
+    ) -> Result<(Arc<RawObject>, usize), Error> {
+        let object = index.load(objects, segment).await?;
+        // Only before the first step: places of later lines are counted from the lines before.
+        let cursor = std::mem::replace(&mut self.after, Cursor::Begin);
+        let Some(waypoint) = index.waypoint(&object, segment, cursor) else {
+            return Ok((object, 0));
         };
-        self.next_step += 1;
-        Ok(Some(read))
+        let before = segment.maximum_time_before;
+        self.joiner = LineJoiner::after(before.max(waypoint.maximum_time_before));
+        self.position_bytes = waypoint.offset_bytes;
+        let skipped = waypoint.offset_bytes - segment.start_bytes;
+        Ok((object, usize::try_from(skipped).unwrap_or(usize::MAX)))
     }
 
     /// What was begun and does not go on.
@@ -106,12 +156,13 @@ impl StepReader {
         lines
     }
 
-    fn push(&mut self, segment: &Segment, bytes: &[u8]) -> Vec<LineAndCursor> {
+    /// Takes the bytes at some offset of a file.
+    fn push(&mut self, start_bytes: u64, bytes: &[u8]) -> Vec<LineAndCursor> {
         let mut lines = Vec::new();
-        if segment.start_bytes != self.position_bytes + self.begun.len() as u64 {
+        if start_bytes != self.position_bytes + self.begun.len() as u64 {
             // Another generation: what was begun in the former one does not go on.
             lines.extend(self.end_begun(true));
-            self.position_bytes = segment.start_bytes;
+            self.position_bytes = start_bytes;
         }
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             match line.strip_suffix(b"\n") {
@@ -181,6 +232,12 @@ impl StepReader {
     }
 }
 
+/// Where the part that starts at `start` ends: at the end of a line.
+fn part_end(bytes: &[u8], start: usize) -> usize {
+    let after = bytes.len().min(start + PART_BYTES);
+    memchr(b'\n', &bytes[after..]).map_or(bytes.len(), |newline| after + newline + 1)
+}
+
 fn placed(line: PlacedLine) -> LineAndCursor {
     (line.line, Cursor::Line(line.place))
 }
@@ -191,16 +248,6 @@ mod tests {
 
     use super::*;
 
-    fn segment(start_bytes: u64, length: usize) -> Segment {
-        Segment {
-            run: 0,
-            start_bytes,
-            end_bytes: start_bytes + length as u64,
-            maximum_time_before: None,
-            starts_whole: true,
-        }
-    }
-
     /// Feeds a file in parts; gives the lines with their cursors.
     fn read(kind: StreamKind, file: &[u8], cuts: &[usize]) -> Vec<LineAndCursor> {
         let mut reader = StepReader::new(kind, 0, None);
@@ -210,7 +257,7 @@ mod tests {
         let mut lines = Vec::new();
         for pair in cuts.windows(2) {
             let bytes = &file[pair[0]..pair[1]];
-            lines.extend(reader.push(&segment(pair[0] as u64, bytes.len()), bytes));
+            lines.extend(reader.push(pair[0] as u64, bytes));
         }
         lines.extend(reader.finish());
         lines
@@ -256,7 +303,7 @@ mod tests {
             let mut reader = StepReader::new(kind, 0, None);
             let mut text_bytes = 0;
             for number in 0..20 {
-                let lines = reader.push(&segment(number * part.len() as u64, part.len()), &part);
+                let lines = reader.push(number * part.len() as u64, &part);
                 text_bytes += lines.iter().map(|(line, _)| line.text.len()).sum::<usize>();
                 assert!(reader.begun.len() <= MAX_BEGUN_BYTES, "{kind:?}");
             }

@@ -99,7 +99,7 @@ impl EventLogAssembly {
         now: Timestamp,
     ) -> Result<AssemblyStatus, Error> {
         let known = self.decided.take();
-        self.index.add(&self.objects, listed).await?;
+        self.index.refresh(&self.objects, listed).await?;
         let mut decided = if let Some(decided) = known {
             decided
         } else {
@@ -156,7 +156,7 @@ impl EventLogAssembly {
             }
             None => now_decided.clone(),
         };
-        next.gaps = self.index.layout().gaps().map(ManifestGap::from).collect();
+        next.gaps = self.gaps_after(next.position_bytes()).collect();
         next.state = if next.application_end_seen {
             AssemblyState::Completed
         } else if settled.is_some() && !next.gaps.is_empty() {
@@ -175,7 +175,8 @@ impl EventLogAssembly {
         now: Timestamp,
     ) -> Result<Option<(ChunkRange, Vec<u8>)>, Error> {
         let start_bytes = decided.position_bytes();
-        let end_bytes = self.index.layout().contiguous_end_bytes();
+        let layout = self.index.layout();
+        let end_bytes = layout.contiguous_end_bytes(start_bytes);
         let waited = now.as_millisecond() - decided.last_chunk_milliseconds;
         let is_due = decided.chunk_count == 0
             || settled.is_some()
@@ -214,7 +215,7 @@ impl EventLogAssembly {
         decided: &Checkpoint,
         ended: Timestamp,
     ) -> Option<(ChunkRange, Vec<u8>)> {
-        let is_whole = self.index.layout().gaps().next().is_none();
+        let is_whole = self.gaps_after(decided.position_bytes()).next().is_none();
         let is_wanted = self.settings.synthetic_end
             && decided.chunk_count > 0
             && !decided.application_end_seen
@@ -227,6 +228,17 @@ impl EventLogAssembly {
             synthetic_end_milliseconds: Some(milliseconds),
         };
         is_wanted.then(|| (range, synthetic_end(milliseconds)))
+    }
+
+    /// What is missing of the bytes that are not published yet. Raw objects whose bytes are may be
+    /// deleted.
+    fn gaps_after(&self, position_bytes: u64) -> impl Iterator<Item = ManifestGap> {
+        let gaps = self.index.layout().gaps().map(ManifestGap::from);
+        gaps.filter(move |gap| gap.end_offset_bytes > position_bytes)
+            .map(move |gap| ManifestGap {
+                start_offset_bytes: gap.start_offset_bytes.max(position_bytes),
+                ..gap
+            })
     }
 
     fn is_settled(&self, ended: Timestamp, now: Timestamp) -> bool {
@@ -247,7 +259,7 @@ impl EventLogAssembly {
         let lag = waiting.map(|run| now.duration_since(self.index.modified(run)));
         AssemblyStatus {
             state: decided.state,
-            gap_count: layout.gaps().count(),
+            gap_count: self.gaps_after(position).count(),
             lag: lag.unwrap_or_default().max(SignedDuration::ZERO),
         }
     }

@@ -30,7 +30,7 @@ pub struct Gap {
     pub start_bytes: u64,
     /// First byte after the gap.
     pub end_bytes: u64,
-    /// Index of the run after it.
+    /// Index of the run after it; or of one that is gone, whose bytes end the gap.
     pub next_run: usize,
     /// Whether nothing of the stream is known before it: rotated away before it was shipped.
     pub at_the_beginning: bool,
@@ -56,12 +56,19 @@ impl Layout {
     /// Puts runs in order, whatever order they came in and however often. Of two runs that hold the
     /// same bytes the one that reaches further is taken, then the one with the lower index.
     pub fn new(kind: StreamKind, runs: &[Run]) -> Self {
+        Self::without(kind, runs, |_| false)
+    }
+
+    /// Puts runs in order of which some are known and not there any more: what no other run holds
+    /// of their bytes is a gap, also behind the last byte that is there.
+    pub fn without(kind: StreamKind, runs: &[Run], is_gone: impl Fn(usize) -> bool) -> Self {
         let mut steps = Vec::new();
         let mut maximum_time = None;
         let mut open_lines = OpenLines::default();
         for group in groups(kind, runs) {
             open_lines = open_lines.in_next_file();
-            let mut members = group.members;
+            let (gone, mut members): (Vec<_>, Vec<_>) =
+                group.members.into_iter().partition(|index| is_gone(*index));
             members.sort_by_key(|index| {
                 (
                     runs[*index].start_bytes,
@@ -96,6 +103,17 @@ impl Layout {
                 position = run.end_bytes;
                 maximum_time = maximum_time.max(run.maximum_time);
             }
+            let last = gone.into_iter().max_by_key(|index| runs[*index].end_bytes);
+            if let Some(index) = last.filter(|index| runs[*index].end_bytes > position) {
+                steps.push(Step::Gap(Gap {
+                    path: group.path,
+                    start_bytes: position,
+                    end_bytes: runs[index].end_bytes,
+                    next_run: index,
+                    at_the_beginning: steps.is_empty(),
+                }));
+                open_lines = OpenLines::default();
+            }
         }
         Self { steps }
     }
@@ -123,14 +141,14 @@ impl Layout {
             .sum()
     }
 
-    /// How far the first generation is known without a gap.
-    pub fn contiguous_end_bytes(&self) -> u64 {
-        let mut end = 0;
-        for step in &self.steps {
-            match step {
-                Step::Segment(segment) if segment.start_bytes == end => end = segment.end_bytes,
-                _ => break,
+    /// How far the only generation of an event log is known without a gap from `start_bytes` on.
+    pub fn contiguous_end_bytes(&self, start_bytes: u64) -> u64 {
+        let mut end = start_bytes;
+        for segment in self.segments() {
+            if segment.start_bytes > end {
+                break;
             }
+            end = end.max(segment.end_bytes);
         }
         end
     }

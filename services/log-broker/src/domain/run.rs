@@ -12,6 +12,8 @@ use super::{
 
 /// Most marks that a run keeps; above it every other one is dropped.
 const MAX_MARKS: usize = 1024;
+/// How many bytes of a run lie between two of its waypoints, at least.
+pub const WAYPOINT_BYTES: usize = 64 << 10;
 
 /// What is known of a line that starts at some offset, to tell generations apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,15 @@ pub struct Run {
     pub marks: Vec<Mark>,
 }
 
+/// A line within a run at which reading may begin: nothing is open before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waypoint {
+    /// Offset of the line in its file.
+    pub offset_bytes: u64,
+    /// Highest time of the run's lines before it.
+    pub maximum_time_before: Option<Timestamp>,
+}
+
 /// A run and its bytes, which are the source file's from the run's start to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
@@ -58,6 +69,8 @@ pub struct Piece {
     pub run: Run,
     /// The lines with their newlines.
     pub bytes: Vec<u8>,
+    /// Where reading may begin, besides at the start: few to the mebibyte, in order.
+    pub waypoints: Vec<Waypoint>,
 }
 
 /// A raw object, read.
@@ -103,7 +116,10 @@ impl RawObject {
         let marks = |piece: &Piece| piece.run.marks.len() * size_of::<Mark>();
         self.pieces
             .iter()
-            .map(|piece| piece.bytes.len() + marks(piece) + size_of::<Piece>())
+            .map(|piece| {
+                let waypoints = piece.waypoints.len() * size_of::<Waypoint>();
+                piece.bytes.len() + marks(piece) + waypoints + size_of::<Piece>()
+            })
             .sum()
     }
 }
@@ -137,6 +153,8 @@ struct Open {
     piece: Piece,
     marks_every: u64,
     line_count: u64,
+    /// The next waypoint comes after so many bytes.
+    next_waypoint_bytes: usize,
 }
 
 impl Open {
@@ -158,9 +176,11 @@ impl Open {
             piece: Piece {
                 run,
                 bytes: Vec::new(),
+                waypoints: Vec::new(),
             },
             marks_every: 1,
             line_count: 0,
+            next_waypoint_bytes: WAYPOINT_BYTES,
         }
     }
 
@@ -168,7 +188,7 @@ impl Open {
     /// a newline away, which shows as one byte that is missing between two of its records: it
     /// is put back.
     fn continues(&mut self, record: &RawRecord<'_>) -> bool {
-        let Piece { run, bytes } = &mut self.piece;
+        let Piece { run, bytes, .. } = &mut self.piece;
         if *run.path != *record.path || run.generation != record.generation {
             return false;
         }
@@ -180,7 +200,18 @@ impl Open {
     }
 
     fn push(&mut self, record: &RawRecord<'_>) {
-        let Piece { run, bytes } = &mut self.piece;
+        let Piece {
+            run,
+            bytes,
+            waypoints,
+        } = &mut self.piece;
+        if bytes.len() >= self.next_waypoint_bytes && !run.open_lines.any() {
+            waypoints.push(Waypoint {
+                offset_bytes: record.offset_bytes,
+                maximum_time_before: run.maximum_time,
+            });
+            self.next_waypoint_bytes = bytes.len() + WAYPOINT_BYTES;
+        }
         let cri = CriLine::parse(&record.line);
         let time = cri.map(|line| line.time);
         if self.line_count == 0 {
@@ -295,6 +326,36 @@ mod tests {
             b"{\"path\":\"/a\",\"offset\":0,\"log\":\"x\"}\n{\"path\":\"/a\",\"off",
         );
         assert_eq!((object.record_count, object.malformed_count), (1, 1));
+    }
+
+    #[test]
+    fn waypoints_are_few_and_never_within_a_line() {
+        let line = |second: usize, flag: char| {
+            let (minute, second) = (second / 60 % 60, second % 60);
+            let text = "x".repeat(1000);
+            format!("2026-11-21T02:{minute:02}:{second:02}Z stdout {flag} {text}")
+        };
+        // Three parts of four belong to a line that goes on.
+        let lines: Vec<_> = (0..1000)
+            .map(|number| line(number, if number % 4 == 3 { 'F' } else { 'P' }))
+            .collect();
+        let length = lines[0].len() as u64 + 1;
+        let records: Vec<_> = (0..)
+            .zip(&lines)
+            .map(|(number, line)| ("/a", number * length, line.as_str()))
+            .collect();
+        let object = object(&records);
+        let waypoints = &object.pieces[0].waypoints;
+        assert!(
+            waypoints.len() >= 14
+                && waypoints.len() <= object.pieces[0].bytes.len() / WAYPOINT_BYTES
+        );
+        for waypoint in waypoints {
+            assert_eq!(waypoint.offset_bytes % (4 * length), 0);
+            let before = usize::try_from(waypoint.offset_bytes / length).unwrap() - 1;
+            let time = CriLine::parse(lines[before].as_bytes()).unwrap().time;
+            assert_eq!(waypoint.maximum_time_before, Some(time));
+        }
     }
 
     #[test]

@@ -4,7 +4,11 @@ use std::iter::Peekable;
 
 use tokio::task::spawn_blocking;
 
-use super::{Serving, Target, read::Moment, resolve::not_found};
+use super::{
+    Serving, Target,
+    read::{Moment, TRIES},
+    resolve::not_found,
+};
 use crate::{
     archive::{LineAndCursor, StepReader},
     domain::{
@@ -79,14 +83,9 @@ impl Download {
         if moment.ended && moment.index.is_empty() {
             return Err(not_found("the stream has no lines").into());
         }
-        let steps = StepReader::after(&moment.index, cursor);
-        let passed = &moment.index.layout().steps[..steps.next_step()];
-        let gaps = passed.iter().filter_map(|step| match step {
-            Step::Gap(gap) => Some(gap.clone()),
-            Step::Segment(_) => None,
-        });
+        let (steps, gaps) = steps_after(&moment, cursor);
         Ok(Self {
-            gaps: gaps.collect(),
+            gaps,
             serving,
             target,
             moment,
@@ -150,8 +149,22 @@ impl Download {
         }
     }
 
-    /// Reads the next step, or what comes after the last one.
+    /// Reads the next step, or what comes after the last one. When an object was deleted meanwhile,
+    /// the download goes on with what is left.
     async fn read_on(&mut self) -> Result<(), Error> {
+        for _ in 1..TRIES {
+            match self.read_next().await {
+                Err(Error::Gone { .. }) => {
+                    self.moment = self.serving.moment(&self.target).await?;
+                    (self.steps, self.gaps) = steps_after(&self.moment, self.cursor);
+                }
+                done => return done,
+            }
+        }
+        self.read_next().await
+    }
+
+    async fn read_next(&mut self) -> Result<(), Error> {
         let Moment {
             index,
             ended,
@@ -205,4 +218,16 @@ impl Download {
         };
         Ok(Part::Bytes(bytes, self.cursor))
     }
+}
+
+/// A reader of what is after a cursor, and the gaps before it.
+fn steps_after(moment: &Moment, cursor: Cursor) -> (StepReader, Vec<Gap>) {
+    let steps = StepReader::after(&moment.index, cursor);
+    let passed = &moment.index.layout().steps[..steps.next_step()];
+    let gaps = passed.iter().filter_map(|step| match step {
+        Step::Gap(gap) => Some(gap.clone()),
+        Step::Segment(_) => None,
+    });
+    let gaps = gaps.collect();
+    (steps, gaps)
 }

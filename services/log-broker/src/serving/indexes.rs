@@ -44,21 +44,18 @@ impl Indexes {
         grammar: &KeyGrammar,
         stream: &StreamName,
     ) -> Result<Arc<StreamIndex>, Error> {
-        let listed = objects.list(&grammar.stream_prefix(stream)).await?;
+        // First what was known: what is not listed after that is deleted, not new.
         let known = self.get(stream);
-        let mut index = known
-            .as_deref()
-            .cloned()
-            .unwrap_or_else(|| StreamIndex::of_source(&stream.source));
-        let changed = index.add(objects, listed).await?;
-        match known {
-            Some(known) if !changed => Ok(known),
-            _ => {
-                let index = Arc::new(index);
-                self.put(stream, &index);
-                Ok(index)
-            }
-        }
+        let listed = objects.list(&grammar.stream_prefix(stream)).await?;
+        let mut index = match known {
+            Some(known) if !known.differs_from(&listed) => return Ok(known),
+            Some(known) => StreamIndex::clone(&known),
+            None => StreamIndex::of_source(&stream.source),
+        };
+        index.refresh(objects, listed).await?;
+        let index = Arc::new(index);
+        self.put(stream, &index);
+        Ok(index)
     }
 
     fn get(&self, stream: &StreamName) -> Option<Arc<StreamIndex>> {

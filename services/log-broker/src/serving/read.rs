@@ -22,6 +22,9 @@ use crate::{
 /// is in it even when two outputs were written out of order.
 pub(super) const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
 
+/// How often in all something is done that comes upon objects that were deleted meanwhile.
+pub(super) const TRIES: usize = 4;
+
 /// Some lines.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -72,6 +75,15 @@ impl Serving {
         cursor: Cursor,
         limits: Limits,
     ) -> Result<Answer, Error> {
+        over_deletions(|| self.read_now(target, cursor, limits)).await
+    }
+
+    async fn read_now(
+        &self,
+        target: &Target,
+        cursor: Cursor,
+        limits: Limits,
+    ) -> Result<Answer, Error> {
         let Moment {
             index,
             ended,
@@ -104,6 +116,10 @@ impl Serving {
     ///
     /// When the store fails.
     pub async fn tail(&self, target: &Target, line_count: usize) -> Result<Cursor, Error> {
+        over_deletions(|| self.tail_now(target, line_count)).await
+    }
+
+    async fn tail_now(&self, target: &Target, line_count: usize) -> Result<Cursor, Error> {
         let Moment { index, ended, .. } = self.moment(target).await?;
         let archive_end = index.tail(&self.objects, 0, ended).await?;
         let live = if ended {
@@ -195,6 +211,19 @@ impl Serving {
             answer => answer,
         }
     }
+}
+
+/// Does again what came upon a deleted object: the next listing does not have it.
+async fn over_deletions<T, F: Future<Output = Result<T, Error>>>(
+    work: impl Fn() -> F,
+) -> Result<T, Error> {
+    for _ in 1..TRIES {
+        match work().await {
+            Err(Error::Gone { .. }) => {}
+            done => return done,
+        }
+    }
+    work().await
 }
 
 /// Live lines are used only when the cursor's line is among them, or nothing was read and nothing

@@ -5,7 +5,11 @@ use std::sync::Mutex;
 use moka_core::{ApplicationId, ErrorReason, PublicError};
 use tokio::time::Instant;
 
-use super::{Serving, StreamRequest, Target, page_key, read::Moment, resolve::not_found};
+use super::{
+    Serving, StreamRequest, Target, page_key,
+    read::{Moment, TRIES},
+    resolve::not_found,
+};
 use crate::{
     archive::{ArchiveSearch, Limits, SearchBudget, SearchEnd},
     domain::{
@@ -159,6 +163,22 @@ impl<'a> Page<'a> {
 
     /// Adds a stream's hits; gives the cursor at which the next page goes on in it.
     async fn search(
+        &mut self,
+        serving: &Serving,
+        target: &Target,
+        from: Cursor,
+    ) -> Result<Option<Cursor>, Error> {
+        for _ in 1..TRIES {
+            match self.search_now(serving, target, from).await {
+                // The next listing does not have it.
+                Err(Error::Gone { .. }) => {}
+                done => return done,
+            }
+        }
+        self.search_now(serving, target, from).await
+    }
+
+    async fn search_now(
         &mut self,
         serving: &Serving,
         target: &Target,

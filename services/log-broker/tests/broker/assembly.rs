@@ -12,7 +12,7 @@ use moka_log_broker::{
     },
     metrics::Metrics,
 };
-use moka_objects::{FailingStore, Fault, FaultRates, ObjectStore, Operation};
+use moka_objects::{FailingStore, Fault, FaultRates, ObjectKey, ObjectStore, Operation};
 
 use crate::raw::{FILE, Store, attempt, grammar, object, objects, text};
 
@@ -226,6 +226,31 @@ async fn gap_holds_the_rest_back_until_it_is_filled() {
     ship(&store, "late", all[2].clone()).await;
     assert_eq!(
         advance(&mut assembly, &store, Some(ended)).await,
+        AssemblyState::Completed
+    );
+    assert_eq!(assembled(&store).await, text(&lines));
+    assert_eq!(manifest(&store).await.gaps, []);
+}
+
+#[tokio::test]
+async fn raw_objects_may_go_once_their_bytes_are_published() {
+    let store = Store::new();
+    let lines = ended_log(20);
+    let parts = objects(PATH, Some("7-9"), &lines, 5);
+    ship(&store, "0", parts[0].clone()).await;
+    ship(&store, "1", parts[1].clone()).await;
+    let mut assembly = assembly(Arc::new(store.memory.clone()));
+    advance(&mut assembly, &store, None).await;
+    store.wait(10);
+    advance(&mut assembly, &store, None).await;
+    assert_eq!(assembled(&store).await, text(&lines[..10]));
+    let first = ObjectKey::new(format!("{}0.jsonl", raw_prefix())).unwrap();
+    store.memory.delete(&first).await.unwrap();
+    for (number, bytes) in parts.into_iter().enumerate().skip(2) {
+        ship(&store, &number.to_string(), bytes).await;
+    }
+    assert_eq!(
+        advance(&mut assembly, &store, None).await,
         AssemblyState::Completed
     );
     assert_eq!(assembled(&store).await, text(&lines));

@@ -215,7 +215,7 @@ impl<'a> Desk<'a> {
         let objects = RawObjects::new(memory, 1 << 20, Metrics::default());
         let mut index = StreamIndex::of_source(&self.stream.source);
         let listed = objects.list(&self.stream.prefix()).await.unwrap();
-        index.add(&objects, listed).await.unwrap();
+        index.refresh(&objects, listed).await.unwrap();
         let mut bytes = Vec::new();
         for segment in index.layout().segments() {
             bytes.extend(index.bytes(&objects, segment).await.unwrap());

@@ -25,6 +25,7 @@ use moka_log_broker::{
     metrics::Metrics,
     serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings},
 };
+use moka_objects::ObjectStore;
 
 use crate::raw::{Store, attempt, grammar};
 
@@ -51,7 +52,13 @@ impl World {
 
     /// A new process on it.
     pub(crate) fn serving(&self) -> Serving {
-        serving(&self.store, &self.applications, Some(&self.cluster))
+        let memory = Arc::new(self.store.memory.clone());
+        let clock = Arc::clone(&self.store.clock) as Arc<dyn Clock>;
+        let live = Arc::clone(&self.cluster) as Arc<dyn LiveLogs>;
+        Serving {
+            live: Some(live),
+            ..serving(memory, clock, &self.applications)
+        }
     }
 
     /// Puts a raw object of the driver's log.
@@ -213,20 +220,20 @@ impl LiveLogs for FakeCluster {
     }
 }
 
-/// Serving on a test's store.
-fn serving(
-    store: &Store,
+/// Serving on a store, without a cluster.
+pub(crate) fn serving(
+    store: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
     applications: &Arc<FakeApplications>,
-    cluster: Option<&Arc<FakeCluster>>,
 ) -> Serving {
     let metrics = Metrics::default();
     Serving {
         applications: Arc::clone(applications) as Arc<dyn Applications>,
-        objects: RawObjects::new(Arc::new(store.memory.clone()), 1 << 20, metrics.clone()),
+        objects: RawObjects::new(store, 1 << 20, metrics.clone()),
         grammar: Arc::new(grammar()),
-        live: cluster.map(|cluster| Arc::clone(cluster) as Arc<dyn LiveLogs>),
+        live: None,
         indexes: Indexes::new(1 << 20),
-        clock: Arc::clone(&store.clock) as Arc<dyn Clock>,
+        clock,
         settings: ServingSettings {
             settle: Duration::from_secs(10),
             gap_wait: Duration::from_mins(1),
