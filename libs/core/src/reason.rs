@@ -112,4 +112,8 @@ reasons! {
     ResourceExists = "RESOURCE_EXISTS" => AlreadyExists,
     /// Somebody else wrote it since it was read.
     RevisionConflict = "REVISION_CONFLICT" => Aborted,
+    /// The logs were there and have been deleted, by policy or on request.
+    LogsDeleted = "LOGS_DELETED" => NotFound,
+    /// A legal hold on the application's logs forbids to delete them.
+    LegalHold = "LEGAL_HOLD" => FailedPrecondition,
 }

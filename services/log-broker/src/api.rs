@@ -8,16 +8,19 @@ use std::pin::Pin;
 use futures::Stream;
 use moka_core::PublicError;
 use moka_proto::logs::v1::{
-    DownloadLogRequest, DownloadLogResponse, FollowLogRequest, FollowLogResponse,
-    GetEventLogRequest, GetEventLogResponse, ListLogStreamsRequest, ListLogStreamsResponse,
-    ReadLogRequest, ReadLogResponse, SearchLogRequest, SearchLogResponse,
-    log_service_server::LogService,
+    DeleteLogsRequest, DeleteLogsResponse, DownloadLogRequest, DownloadLogResponse,
+    FollowLogRequest, FollowLogResponse, GetEventLogRequest, GetEventLogResponse,
+    GetRetentionRequest, GetRetentionResponse, ListDeletedObjectsRequest,
+    ListDeletedObjectsResponse, ListLogStreamsRequest, ListLogStreamsResponse, ReadLogRequest,
+    ReadLogResponse, SearchLogRequest, SearchLogResponse, SetLegalHoldRequest,
+    SetLegalHoldResponse, log_service_server::LogService,
 };
 use moka_rpc::{Fingerprint, Page, server::until_stopped, status_of};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    applications::ApplicationView,
     domain::cursor::Cursor,
     error::Error,
     serving::{Download, Follower, Serving, Target},
@@ -34,6 +37,11 @@ impl LogApi {
     /// The service on `serving`; followers end well at the stop.
     pub fn new(serving: Serving, stop: CancellationToken) -> Self {
         Self { serving, stop }
+    }
+
+    async fn application(&self, id: &str) -> Result<ApplicationView, Status> {
+        let id = parse::application_id("application_id", id).map_err(status)?;
+        self.serving.application(id).await.map_err(status)
     }
 
     async fn start(&self, target: &Target, start: &parse::Start) -> Result<Cursor, Error> {
@@ -166,5 +174,76 @@ impl LogService for LogApi {
         Ok(Response::new(GetEventLogResponse {
             event_log: Some(convert::event_log(event_log)),
         }))
+    }
+
+    async fn get_retention(
+        &self,
+        request: Request<GetRetentionRequest>,
+    ) -> Result<Response<GetRetentionResponse>, Status> {
+        let application = self.application(&request.get_ref().application_id).await?;
+        let view = self.serving.retention.view(&application);
+        let retention = Some(convert::retention(view.await.map_err(status)?));
+        Ok(Response::new(GetRetentionResponse { retention }))
+    }
+
+    async fn set_legal_hold(
+        &self,
+        request: Request<SetLegalHoldRequest>,
+    ) -> Result<Response<SetLegalHoldResponse>, Status> {
+        let hold = parse::hold(request.into_inner()).map_err(status)?;
+        let application = self.serving.application(hold.application_id).await;
+        let application = application.map_err(status)?;
+        let view = self.serving.retention.set_hold(
+            &application,
+            hold.held,
+            &hold.changed_by,
+            &hold.reason,
+        );
+        let retention = Some(convert::retention(view.await.map_err(status)?));
+        Ok(Response::new(SetLegalHoldResponse { retention }))
+    }
+
+    async fn delete_logs(
+        &self,
+        request: Request<DeleteLogsRequest>,
+    ) -> Result<Response<DeleteLogsResponse>, Status> {
+        let deletion = parse::deletion(request.into_inner()).map_err(status)?;
+        let application = self.serving.application(deletion.application_id).await;
+        let application = application.map_err(status)?;
+        let view = self.serving.retention.delete_logs(
+            &application,
+            &deletion.kinds,
+            &deletion.requested_by,
+            &deletion.reason,
+        );
+        let retention = Some(convert::retention(view.await.map_err(status)?));
+        Ok(Response::new(DeleteLogsResponse { retention }))
+    }
+
+    async fn list_deleted_objects(
+        &self,
+        request: Request<ListDeletedObjectsRequest>,
+    ) -> Result<Response<ListDeletedObjectsResponse>, Status> {
+        let request = request.into_inner();
+        let bare = ListDeletedObjectsRequest {
+            application_id: request.application_id.clone(),
+            ..Default::default()
+        };
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            Fingerprint::of(&bare),
+        )
+        .map_err(status)?;
+        let application = self.application(&request.application_id).await?;
+        let size = usize::try_from(page.size).unwrap_or(usize::MAX);
+        let proven = self
+            .serving
+            .retention
+            .proven(application.id, page.after.as_deref(), size);
+        let (entries, more) = proven.await.map_err(status)?;
+        Ok(Response::new(convert::deleted_objects(
+            entries, more, &page,
+        )))
     }
 }

@@ -30,6 +30,10 @@ pub struct AttemptView {
 pub struct ApplicationView {
     /// Its id.
     pub id: ApplicationId,
+    /// The project that it belongs to.
+    pub project: String,
+    /// When it ended for good; `None` while it may run, or run again.
+    pub ended: Option<Timestamp>,
     /// Its attempts, in order.
     pub attempts: Vec<AttemptView>,
 }
@@ -76,6 +80,8 @@ impl ApplicationView {
             });
         Some(Self {
             id,
+            project: application.project.clone(),
+            ended: is_final.then(|| last_change.unwrap_or(Timestamp::UNIX_EPOCH)),
             attempts: attempts.collect(),
         })
     }
@@ -120,5 +126,10 @@ mod tests {
         assert_eq!(ends(Running, &[None, None]), [Some(99), None]);
         assert_eq!(ends(RetryWait, &[Some(5)]), [Some(5)]);
         assert_eq!(ends(Failed, &[Some(5), None]), [Some(5), Some(99)]);
+        let ended = |state| {
+            let view = ApplicationView::of_proto(&application(state, &[Some(5)]));
+            view.unwrap().ended.map(Timestamp::as_second)
+        };
+        assert_eq!((ended(RetryWait), ended(Failed)), (None, Some(99)));
     }
 }

@@ -1,9 +1,12 @@
 //! Options.
 
+mod retention;
+
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 
+pub use self::retention::RetentionOptions;
 use crate::{cluster::ClusterAccess, domain::keys::KeyTemplate};
 
 const CONTAINER_KEYS: &str = "logs/{shard}/{application}/{attempt}/containers/{pod}/{container}/";
@@ -182,6 +185,10 @@ pub struct Config {
         default_value_t = 128 << 20
     )]
     pub cache_bytes: usize,
+
+    /// How long logs are kept.
+    #[command(flatten)]
+    pub retention: RetentionOptions,
 }
 
 /// A number of seconds.

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod open_lines;
 pub mod pattern;
 pub mod record;
+pub mod retention;
 pub mod run;
 pub mod screen;
 pub mod stream;

@@ -24,6 +24,12 @@ pub enum Error {
         /// The object.
         key: moka_objects::ObjectKey,
     },
+    /// Others change the object all the time.
+    #[error("changing object {key}, which others change all the time")]
+    Contended {
+        /// The object.
+        key: moka_objects::ObjectKey,
+    },
     /// A name that no store can hold.
     #[error("making a key")]
     Key(#[from] moka_objects::InvalidKey),
@@ -62,6 +68,10 @@ impl From<Error> for PublicError {
             Error::Gone { .. } => Self::new(
                 ErrorReason::ObjectStoreUnavailable,
                 "objects of the log are being deleted; try again",
+            ),
+            Error::Contended { .. } => Self::new(
+                ErrorReason::RevisionConflict,
+                "others change the same record all the time; try again",
             ),
             Error::Damaged { .. } | Error::Key(_) | Error::Stopped => {
                 tracing::error!(error = %chain(&error), "defect");

@@ -11,6 +11,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 pub mod metrics;
+pub mod retention;
 pub mod serving;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -22,13 +23,14 @@ use moka_rpc::{ClientOptions, Server, ServerOptions};
 
 use crate::{
     api::LogApi,
-    applications::{LiveAttempts, SubmissionClient},
+    applications::{Applications, LiveAttempts, SubmissionClient},
     archive::RawObjects,
     assembler::{Assembler, AssemblySettings},
     cluster::{KubernetesLogs, LiveLogs},
-    config::{Config, seconds},
-    domain::keys::KeyGrammar,
+    config::{Config, RetentionOptions, seconds},
+    domain::{keys::KeyGrammar, retention::RetentionRules},
     metrics::Metrics,
+    retention::{Retention, SweepSettings, Sweeper},
     serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings},
 };
 
@@ -69,13 +71,11 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         download_limit,
         search_limit,
         cache_bytes,
+        retention,
     } = config;
     let listen = context.listen.check(listen).context(Exit::Configuration)?;
     let metrics = context.metrics(Metrics::register);
-    let store = moka_objects::open(&objects_url)
-        .await
-        .context(Exit::Configuration)?;
-    let objects = RawObjects::new(store, cache_bytes, metrics.clone());
+    let objects = open(&objects_url, cache_bytes, &metrics).await?;
     let grammar = Arc::new(KeyGrammar {
         containers: container_keys,
         events: event_keys,
@@ -100,13 +100,9 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         metrics.clone(),
     );
     let interval = seconds(assembly_interval_seconds);
-    let assembling = assembler.run(
-        attempts,
-        interval,
-        Arc::clone(&context.clock),
-        context.stop.clone(),
-    );
-    context.tasks.spawn("assemble event logs", assembling);
+    assemble(&context, assembler, attempts, interval);
+    let applications: Arc<dyn Applications> = Arc::new(submission);
+    let retention = retain(&context, &objects, &grammar, &applications, retention)?;
 
     let limits = ReaderLimits {
         followers: follower_limit,
@@ -114,7 +110,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         searches: search_limit,
     };
     let serving = Serving {
-        applications: Arc::new(submission),
+        applications,
         objects,
         grammar,
         live,
@@ -128,9 +124,16 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
             search_time: SEARCH_TIME,
         },
         readers: Readers::new(limits),
+        retention,
         metrics,
     };
     serve(&context, serving, listen, limits)
+}
+
+async fn open(url: &str, cache_bytes: usize, metrics: &Metrics) -> anyhow::Result<RawObjects> {
+    let store = moka_objects::open(url).await;
+    let store = store.context(Exit::Configuration)?;
+    Ok(RawObjects::new(store, cache_bytes, metrics.clone()))
 }
 
 fn submission(url: &str) -> anyhow::Result<SubmissionClient> {
@@ -149,6 +152,51 @@ fn watch(context: &ProcessContext, submission: &SubmissionClient, attempts: &Liv
         context.stop.clone(),
     );
     context.tasks.spawn("watch applications", watching);
+}
+
+fn assemble(
+    context: &ProcessContext,
+    assembler: Assembler,
+    attempts: LiveAttempts,
+    interval: Duration,
+) {
+    let (clock, stop) = (Arc::clone(&context.clock), context.stop.clone());
+    let assembling = assembler.run(attempts, interval, clock, stop);
+    context.tasks.spawn("assemble event logs", assembling);
+}
+
+fn retain(
+    context: &ProcessContext,
+    objects: &RawObjects,
+    grammar: &Arc<KeyGrammar>,
+    applications: &Arc<dyn Applications>,
+    options: RetentionOptions,
+) -> anyhow::Result<Retention> {
+    let RetentionOptions {
+        rules,
+        grace_hours,
+        interval_seconds,
+    } = options;
+    if !rules.is_empty() && !grammar.tells_attempts() {
+        let problem = "--retention needs keys that begin with shard, application and attempt";
+        return Err(anyhow::anyhow!(problem).context(Exit::Configuration));
+    }
+    let rules = RetentionRules::new(rules);
+    let retention = Retention::new(
+        objects.clone(),
+        Arc::clone(grammar),
+        rules,
+        Arc::clone(&context.clock),
+        objects.metrics().clone(),
+    );
+    let settings = SweepSettings {
+        interval: seconds(interval_seconds),
+        grace: seconds(grace_hours * 3600),
+    };
+    let sweeper = Sweeper::new(retention.clone(), Arc::clone(applications), settings);
+    let sweeping = sweeper.run(context.stop.clone());
+    context.tasks.spawn("carry out the retention", sweeping);
+    Ok(retention)
 }
 
 fn serve(
@@ -187,4 +235,15 @@ async fn live_logs(
         .await
         .context(Exit::Configuration)?;
     Ok(Some(Arc::new(logs)))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn search_looks_at_as_much_as_the_page_says() {
+        let page = include_str!("../../../docs/log-broker.md");
+        assert!(page.contains("| what a search looks at in one call | 1 GiB or 5 s,"));
+        assert_eq!(super::SEARCH_BYTES, 1_073_741_824);
+        assert_eq!(super::SEARCH_TIME.as_secs(), 5);
+    }
 }

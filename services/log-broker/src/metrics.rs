@@ -1,11 +1,15 @@
 //! What operators want to know.
 
+mod retention;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
+
+pub use self::retention::RetentionMetrics;
 
 /// The metrics of this service, besides those of its gRPC server. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +40,8 @@ pub struct Metrics {
     pub searched_bytes: Counter,
     /// Bytes of log that downloads read, before they are compressed.
     pub downloaded_bytes: Counter,
+    /// What was deleted and what is held.
+    pub retention: RetentionMetrics,
     /// Age of the oldest event-log bytes that are shipped and not published.
     pub assembly_lag_seconds: Gauge<f64, AtomicU64>,
 }
@@ -58,6 +64,7 @@ impl Metrics {
             followed_bytes,
             searched_bytes,
             downloaded_bytes,
+            retention,
             assembly_lag_seconds,
         } = metrics.clone();
         registry.register(
@@ -109,6 +116,7 @@ impl Metrics {
             "Bytes of log that downloads read",
             downloaded_bytes,
         );
+        retention.register(registry);
         registry.register(
             "assembly_lag_seconds",
             "Age of the oldest event-log bytes that are shipped and not published",

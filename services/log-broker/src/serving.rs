@@ -28,7 +28,7 @@ pub(crate) use streams::page_key;
 
 use crate::{
     applications::Applications, archive::RawObjects, cluster::LiveLogs, domain::keys::KeyGrammar,
-    metrics::Metrics,
+    metrics::Metrics, retention::Retention,
 };
 
 /// How logs are served.
@@ -65,6 +65,8 @@ pub struct Serving {
     pub settings: ServingSettings,
     /// Calls in hand.
     pub readers: Readers,
+    /// What is deleted and what is kept.
+    pub retention: Retention,
     /// What operators see.
     pub metrics: Metrics,
 }

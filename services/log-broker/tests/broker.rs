@@ -16,6 +16,8 @@ mod documents;
 mod download;
 #[path = "broker/hostile.rs"]
 mod hostile;
+#[path = "broker/keeping.rs"]
+mod keeping;
 #[path = "broker/losses.rs"]
 mod losses;
 #[path = "broker/pages.rs"]
@@ -30,6 +32,10 @@ mod ranges;
 mod raw;
 #[path = "broker/recorded.rs"]
 mod recorded;
+#[path = "broker/retention.rs"]
+mod retention;
+#[path = "broker/retention_faults.rs"]
+mod retention_faults;
 #[path = "broker/search.rs"]
 mod search;
 #[path = "broker/search_reference.rs"]

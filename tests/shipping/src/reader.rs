@@ -15,9 +15,11 @@ use moka_log_broker::{
         completeness::Completeness,
         cursor::Cursor,
         keys::KeyGrammar,
+        retention::RetentionRules,
         stream::{Source, StreamName},
     },
     metrics::Metrics,
+    retention::Retention,
     serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, Target},
 };
 use moka_objects::S3Store;
@@ -53,14 +55,23 @@ impl Reader {
         let metrics = Metrics::default();
         let now = SystemClock.now();
         // Everything has settled.
-        let clock = ManualClock::new(now + SignedDuration::from_hours(1));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now + SignedDuration::from_hours(1)));
+        let objects = RawObjects::new(store, 16 << 20, metrics.clone());
+        let grammar = Arc::new(grammar());
         let serving = Serving {
             applications: Arc::new(NoApplications),
-            objects: RawObjects::new(store, 16 << 20, metrics.clone()),
-            grammar: Arc::new(grammar()),
+            retention: Retention::new(
+                objects.clone(),
+                Arc::clone(&grammar),
+                RetentionRules::default(),
+                Arc::clone(&clock),
+                metrics.clone(),
+            ),
+            objects,
+            grammar,
             live: None,
             indexes: Indexes::new(1 << 20),
-            clock: Arc::new(clock),
+            clock,
             settings: ServingSettings {
                 settle: Duration::from_secs(10),
                 gap_wait: Duration::from_mins(1),

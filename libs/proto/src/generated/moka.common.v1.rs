@@ -66,6 +66,10 @@ pub enum ErrorReason {
     ResourceExists = 29,
     /// Somebody else wrote it since it was read; read it again. ABORTED.
     RevisionConflict = 30,
+    /// The logs were there and have been deleted, by policy or on request. NOT_FOUND.
+    LogsDeleted = 31,
+    /// A legal hold on the application's logs forbids to delete them. FAILED_PRECONDITION.
+    LegalHold = 32,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -105,6 +109,8 @@ impl ErrorReason {
             Self::StrategyNotFound => "ERROR_REASON_STRATEGY_NOT_FOUND",
             Self::ResourceExists => "ERROR_REASON_RESOURCE_EXISTS",
             Self::RevisionConflict => "ERROR_REASON_REVISION_CONFLICT",
+            Self::LogsDeleted => "ERROR_REASON_LOGS_DELETED",
+            Self::LegalHold => "ERROR_REASON_LEGAL_HOLD",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -141,6 +147,8 @@ impl ErrorReason {
             "ERROR_REASON_STRATEGY_NOT_FOUND" => Some(Self::StrategyNotFound),
             "ERROR_REASON_RESOURCE_EXISTS" => Some(Self::ResourceExists),
             "ERROR_REASON_REVISION_CONFLICT" => Some(Self::RevisionConflict),
+            "ERROR_REASON_LOGS_DELETED" => Some(Self::LogsDeleted),
+            "ERROR_REASON_LEGAL_HOLD" => Some(Self::LegalHold),
             _ => None,
         }
     }

@@ -344,6 +344,273 @@ pub struct LogHit {
     #[prost(string, tag = "5")]
     pub cursor: ::prost::alloc::string::String,
 }
+/// What of an application's logs is kept for how long, what was deleted, and what must not be.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Retention {
+    /// The application.
+    #[prost(string, tag = "1")]
+    pub application_id: ::prost::alloc::string::String,
+    /// Whether a legal hold stops every deletion.
+    #[prost(bool, tag = "2")]
+    pub held: bool,
+    /// How the legal hold was set and lifted, oldest first; the last 100 changes.
+    #[prost(message, repeated, tag = "3")]
+    pub hold_changes: ::prost::alloc::vec::Vec<LegalHoldChange>,
+    /// What is being deleted or was, by kind.
+    #[prost(message, repeated, tag = "4")]
+    pub deletions: ::prost::alloc::vec::Vec<LogDeletion>,
+    /// How long the policy keeps each kind after the application's end. A kind that is not named is kept for ever.
+    #[prost(message, repeated, tag = "5")]
+    pub periods: ::prost::alloc::vec::Vec<RetentionPeriod>,
+}
+/// A legal hold was set or lifted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LegalHoldChange {
+    /// Whether it was set.
+    #[prost(bool, tag = "1")]
+    pub held: bool,
+    /// Who did it, as the caller said.
+    #[prost(string, tag = "2")]
+    pub changed_by: ::prost::alloc::string::String,
+    /// Why, as the caller said.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// When, by the object store's clock.
+    #[prost(message, optional, tag = "4")]
+    pub change_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How long a kind of logs is kept.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetentionPeriod {
+    /// The kind.
+    #[prost(enumeration = "LogKind", tag = "1")]
+    pub kind: i32,
+    /// Days after the end of the application and after the last object that came.
+    #[prost(int32, tag = "2")]
+    pub days: i32,
+    /// The rule that says so, such as `project:etl=30/7/365`.
+    #[prost(string, tag = "3")]
+    pub policy: ::prost::alloc::string::String,
+}
+/// The deletion of all logs of a kind.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogDeletion {
+    /// The kind.
+    #[prost(enumeration = "LogKind", tag = "1")]
+    pub kind: i32,
+    /// How far it is.
+    #[prost(enumeration = "LogDeletionState", tag = "2")]
+    pub state: i32,
+    /// Under which rule of the policy; `request` when a caller asked for it.
+    #[prost(string, tag = "3")]
+    pub policy: ::prost::alloc::string::String,
+    /// Who asked for it; `policy` when nobody did.
+    #[prost(string, tag = "4")]
+    pub requested_by: ::prost::alloc::string::String,
+    /// Why, as the caller said; empty when the policy says so.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// When it was planned, by the object store's clock like all of these times.
+    #[prost(message, optional, tag = "6")]
+    pub plan_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it began: from then on the logs are not served any more.
+    #[prost(message, optional, tag = "7")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the last object was found to be deleted. Later than before when objects came late.
+    #[prost(message, optional, tag = "8")]
+    pub delete_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Objects in the proof. Those of a deletion that goes on may not all be deleted yet.
+    #[prost(int64, tag = "9")]
+    pub object_count: i64,
+    /// Bytes in them, as they were stored.
+    #[prost(int64, tag = "10")]
+    pub object_bytes: i64,
+}
+/// An object that was deleted, or is about to be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeletedObject {
+    /// Its key.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// The kind of logs that it belonged to.
+    #[prost(enumeration = "LogKind", tag = "2")]
+    pub kind: i32,
+    /// Its size.
+    #[prost(int64, tag = "3")]
+    pub size_bytes: i64,
+    /// Its version: what the store calls its entity tag.
+    #[prost(string, tag = "4")]
+    pub etag: ::prost::alloc::string::String,
+    /// When it was put, by the store's clock.
+    #[prost(message, optional, tag = "5")]
+    pub put_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When its deletion was written down, by the store's clock.
+    #[prost(message, optional, tag = "6")]
+    pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Under which rule of the policy; `request` when a caller asked for it.
+    #[prost(string, tag = "7")]
+    pub policy: ::prost::alloc::string::String,
+    /// Who asked for it; `policy` when nobody did.
+    #[prost(string, tag = "8")]
+    pub requested_by: ::prost::alloc::string::String,
+}
+/// Asks to set or lift a legal hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetLegalHoldRequest {
+    /// The application. Required.
+    #[prost(string, tag = "1")]
+    pub application_id: ::prost::alloc::string::String,
+    /// Whether nothing of it may be deleted.
+    #[prost(bool, tag = "2")]
+    pub held: bool,
+    /// Who asks; kept for ever. 1 to 200 bytes without control characters. Required.
+    #[prost(string, tag = "3")]
+    pub changed_by: ::prost::alloc::string::String,
+    /// Why; kept for ever. 1 to 1,000 bytes without control characters. Required.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What holds now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetLegalHoldResponse {
+    /// The application's retention.
+    #[prost(message, optional, tag = "1")]
+    pub retention: ::core::option::Option<Retention>,
+}
+/// Asks for an application's retention.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRetentionRequest {
+    /// The application. Required.
+    #[prost(string, tag = "1")]
+    pub application_id: ::prost::alloc::string::String,
+}
+/// An application's retention.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRetentionResponse {
+    /// The retention.
+    #[prost(message, optional, tag = "1")]
+    pub retention: ::core::option::Option<Retention>,
+}
+/// Asks to delete an application's logs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLogsRequest {
+    /// The application, which must have ended. Required.
+    #[prost(string, tag = "1")]
+    pub application_id: ::prost::alloc::string::String,
+    /// Which kinds; none means all.
+    #[prost(enumeration = "LogKind", repeated, tag = "2")]
+    pub kinds: ::prost::alloc::vec::Vec<i32>,
+    /// Who asks; kept for ever. 1 to 200 bytes without control characters. Required.
+    #[prost(string, tag = "3")]
+    pub requested_by: ::prost::alloc::string::String,
+    /// Why; kept for ever. 1 to 1,000 bytes without control characters. Required.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What was begun.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteLogsResponse {
+    /// The application's retention: its logs are not served any more, and are deleted within minutes.
+    #[prost(message, optional, tag = "1")]
+    pub retention: ::core::option::Option<Retention>,
+}
+/// Asks for the proof of deletions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeletedObjectsRequest {
+    /// The application. Required.
+    #[prost(string, tag = "1")]
+    pub application_id: ::prost::alloc::string::String,
+    /// At most so many; 0 means 50, and more than 1,000 means 1,000.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of deleted objects.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDeletedObjectsResponse {
+    /// The objects, by kind and in the order in which they were deleted.
+    #[prost(message, repeated, tag = "1")]
+    pub objects: ::prost::alloc::vec::Vec<DeletedObject>,
+    /// Token of the next page; empty after the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A kind of logs that is kept and deleted by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LogKind {
+    /// Not used.
+    Unspecified = 0,
+    /// Raw records of containers' outputs.
+    Containers = 1,
+    /// Raw records of drivers' event logs: what ReadLog gives of an event log.
+    RawEvents = 2,
+    /// Assembled event logs, as a History Server reads them.
+    EventLogs = 3,
+}
+impl LogKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LOG_KIND_UNSPECIFIED",
+            Self::Containers => "LOG_KIND_CONTAINERS",
+            Self::RawEvents => "LOG_KIND_RAW_EVENTS",
+            Self::EventLogs => "LOG_KIND_EVENT_LOGS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LOG_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "LOG_KIND_CONTAINERS" => Some(Self::Containers),
+            "LOG_KIND_RAW_EVENTS" => Some(Self::RawEvents),
+            "LOG_KIND_EVENT_LOGS" => Some(Self::EventLogs),
+            _ => None,
+        }
+    }
+}
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LogDeletionState {
+    /// Not used.
+    Unspecified = 0,
+    /// The policy wants it; nothing is deleted for the time of grace.
+    Planned = 1,
+    /// Objects are being deleted.
+    Deleting = 2,
+    /// All objects that were there are deleted.
+    Deleted = 3,
+}
+impl LogDeletionState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LOG_DELETION_STATE_UNSPECIFIED",
+            Self::Planned => "LOG_DELETION_STATE_PLANNED",
+            Self::Deleting => "LOG_DELETION_STATE_DELETING",
+            Self::Deleted => "LOG_DELETION_STATE_DELETED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LOG_DELETION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "LOG_DELETION_STATE_PLANNED" => Some(Self::Planned),
+            "LOG_DELETION_STATE_DELETING" => Some(Self::Deleting),
+            "LOG_DELETION_STATE_DELETED" => Some(Self::Deleted),
+            _ => None,
+        }
+    }
+}
 /// Asks for the streams of an application.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLogStreamsRequest {
@@ -757,6 +1024,110 @@ pub mod log_service_client {
                 .insert(GrpcMethod::new("moka.logs.v1.LogService", "GetEventLog"));
             self.inner.unary(req, path, codec).await
         }
+        /// What is kept of an application's logs, and what was deleted, by whom and why.
+        pub async fn get_retention(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRetentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRetentionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moka.logs.v1.LogService/GetRetention",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moka.logs.v1.LogService", "GetRetention"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sets or lifts the legal hold on an application's logs. While it is set nothing of them is deleted, whatever policy
+        /// or callers say; of a deletion that was going on, at most the batch in hand.
+        pub async fn set_legal_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetLegalHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLegalHoldResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moka.logs.v1.LogService/SetLegalHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moka.logs.v1.LogService", "SetLegalHold"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Deletes the logs of an application that has ended, whatever the policy says. APPLICATION_LIVE while it has not,
+        /// LEGAL_HOLD while they are held.
+        pub async fn delete_logs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteLogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteLogsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moka.logs.v1.LogService/DeleteLogs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("moka.logs.v1.LogService", "DeleteLogs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The proof of an application's deletions: each object that was deleted.
+        pub async fn list_deleted_objects(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDeletedObjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeletedObjectsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/moka.logs.v1.LogService/ListDeletedObjects",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("moka.logs.v1.LogService", "ListDeletedObjects"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -824,6 +1195,40 @@ pub mod log_service_server {
             request: tonic::Request<super::GetEventLogRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetEventLogResponse>,
+            tonic::Status,
+        >;
+        /// What is kept of an application's logs, and what was deleted, by whom and why.
+        async fn get_retention(
+            &self,
+            request: tonic::Request<super::GetRetentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRetentionResponse>,
+            tonic::Status,
+        >;
+        /// Sets or lifts the legal hold on an application's logs. While it is set nothing of them is deleted, whatever policy
+        /// or callers say; of a deletion that was going on, at most the batch in hand.
+        async fn set_legal_hold(
+            &self,
+            request: tonic::Request<super::SetLegalHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLegalHoldResponse>,
+            tonic::Status,
+        >;
+        /// Deletes the logs of an application that has ended, whatever the policy says. APPLICATION_LIVE while it has not,
+        /// LEGAL_HOLD while they are held.
+        async fn delete_logs(
+            &self,
+            request: tonic::Request<super::DeleteLogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteLogsResponse>,
+            tonic::Status,
+        >;
+        /// The proof of an application's deletions: each object that was deleted.
+        async fn list_deleted_objects(
+            &self,
+            request: tonic::Request<super::ListDeletedObjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeletedObjectsResponse>,
             tonic::Status,
         >;
     }
@@ -1161,6 +1566,187 @@ pub mod log_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEventLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moka.logs.v1.LogService/GetRetention" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRetentionSvc<T: LogService>(pub Arc<T>);
+                    impl<
+                        T: LogService,
+                    > tonic::server::UnaryService<super::GetRetentionRequest>
+                    for GetRetentionSvc<T> {
+                        type Response = super::GetRetentionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRetentionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LogService>::get_retention(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRetentionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moka.logs.v1.LogService/SetLegalHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetLegalHoldSvc<T: LogService>(pub Arc<T>);
+                    impl<
+                        T: LogService,
+                    > tonic::server::UnaryService<super::SetLegalHoldRequest>
+                    for SetLegalHoldSvc<T> {
+                        type Response = super::SetLegalHoldResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetLegalHoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LogService>::set_legal_hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetLegalHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moka.logs.v1.LogService/DeleteLogs" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteLogsSvc<T: LogService>(pub Arc<T>);
+                    impl<
+                        T: LogService,
+                    > tonic::server::UnaryService<super::DeleteLogsRequest>
+                    for DeleteLogsSvc<T> {
+                        type Response = super::DeleteLogsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteLogsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LogService>::delete_logs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteLogsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/moka.logs.v1.LogService/ListDeletedObjects" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDeletedObjectsSvc<T: LogService>(pub Arc<T>);
+                    impl<
+                        T: LogService,
+                    > tonic::server::UnaryService<super::ListDeletedObjectsRequest>
+                    for ListDeletedObjectsSvc<T> {
+                        type Response = super::ListDeletedObjectsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDeletedObjectsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LogService>::list_deleted_objects(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDeletedObjectsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

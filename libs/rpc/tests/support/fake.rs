@@ -5,9 +5,12 @@ use std::{future, io, pin::Pin};
 use futures::{Stream, StreamExt, stream};
 use moka_core::{ErrorReason, PublicError};
 use moka_proto::logs::v1::{
-    DownloadLogRequest, DownloadLogResponse, FollowLogRequest, FollowLogResponse,
-    GetEventLogRequest, GetEventLogResponse, ListLogStreamsRequest, ListLogStreamsResponse,
-    ReadLogRequest, ReadLogResponse, SearchLogRequest, SearchLogResponse,
+    DeleteLogsRequest, DeleteLogsResponse, DownloadLogRequest, DownloadLogResponse,
+    FollowLogRequest, FollowLogResponse, GetEventLogRequest, GetEventLogResponse,
+    GetRetentionRequest, GetRetentionResponse, ListDeletedObjectsRequest,
+    ListDeletedObjectsResponse, ListLogStreamsRequest, ListLogStreamsResponse, ReadLogRequest,
+    ReadLogResponse, SearchLogRequest, SearchLogResponse, SetLegalHoldRequest,
+    SetLegalHoldResponse,
     log_service_client::LogServiceClient,
     log_service_server::{LogService, LogServiceServer},
 };
@@ -173,6 +176,34 @@ impl LogService for Fake {
         _request: Request<GetEventLogRequest>,
     ) -> Result<Response<GetEventLogResponse>, Status> {
         Err(io::Error::other("not under test").into())
+    }
+
+    async fn get_retention(
+        &self,
+        _request: Request<GetRetentionRequest>,
+    ) -> Result<Response<GetRetentionResponse>, Status> {
+        Err(Status::unimplemented("not under test"))
+    }
+
+    async fn set_legal_hold(
+        &self,
+        _request: Request<SetLegalHoldRequest>,
+    ) -> Result<Response<SetLegalHoldResponse>, Status> {
+        Err(Status::unimplemented("not under test"))
+    }
+
+    async fn delete_logs(
+        &self,
+        _request: Request<DeleteLogsRequest>,
+    ) -> Result<Response<DeleteLogsResponse>, Status> {
+        Err(Status::unimplemented("not under test"))
+    }
+
+    async fn list_deleted_objects(
+        &self,
+        _request: Request<ListDeletedObjectsRequest>,
+    ) -> Result<Response<ListDeletedObjectsResponse>, Status> {
+        Err(Status::unimplemented("not under test"))
     }
 }
 

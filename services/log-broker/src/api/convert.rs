@@ -1,5 +1,7 @@
 //! Answers in their wire form.
 
+mod retention;
+
 use moka_proto::logs::v1::{
     Completeness, CompletenessVerdict, ContainerSource, DownloadLogResponse, EventLog,
     EventLogSource, EventLogState, FollowLogResponse, ListLogStreamsResponse, LogHit, LogLine,
@@ -8,6 +10,7 @@ use moka_proto::logs::v1::{
 };
 use moka_rpc::{Page, timestamp::to_proto};
 
+pub(super) use self::retention::{deleted_objects, retention};
 use crate::{
     domain::{
         completeness,

@@ -1,5 +1,6 @@
 //! Requests that cannot be wrong any more.
 
+mod retention;
 mod search;
 mod stream;
 
@@ -11,8 +12,11 @@ use moka_proto::logs::v1::{
 };
 use moka_rpc::{Violations, timestamp::from_proto};
 
-pub(super) use self::search::{Search, search};
 use self::stream::stream;
+pub(super) use self::{
+    retention::{deletion, hold},
+    search::{Search, search},
+};
 use crate::{
     archive::Limits,
     serving::{Encoding, StreamRequest},

@@ -65,6 +65,11 @@ impl RawObjects {
         &self.store
     }
 
+    /// What operators see of the archive's users.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// All objects under a prefix.
     ///
     /// # Errors
@@ -256,4 +261,26 @@ const _: () = assert!(RANGE_BYTES <= MAX_OBJECT_SIZE_BYTES as u64);
 /// A piece of a loaded object.
 pub(super) fn piece(object: &RawObject, index: usize) -> Option<&Piece> {
     object.pieces.get(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many bytes, compressed.
+    fn compressed(size_bytes: u64) -> Bytes {
+        let plain = std::io::repeat(b'\n').take(size_bytes);
+        zstd::stream::encode_all(plain, 1).unwrap().into()
+    }
+
+    #[test]
+    fn object_of_the_largest_size_is_read_and_one_of_a_byte_more_refused() {
+        let key = ObjectKey::new("logs/a").unwrap();
+        let limit = 268_435_456;
+        let read = uncompressed(&key, compressed(limit)).unwrap();
+        assert_eq!(read.len() as u64, limit);
+        drop(read);
+        let error = uncompressed(&key, compressed(limit + 1)).unwrap_err();
+        assert!(error.to_string().ends_with("more than 256 MiB"), "{error}");
+    }
 }

@@ -104,9 +104,19 @@ impl EventLogAssembly {
             decided
         } else {
             let decided = self.load().await?;
-            self.publish_again(&decided.checkpoint).await?;
+            if !decided.checkpoint.deleted {
+                self.publish_again(&decided.checkpoint).await?;
+            }
             decided
         };
+        if decided.checkpoint.deleted {
+            let status = self.status(&decided.checkpoint, now);
+            self.decided = Some(decided);
+            return Ok(AssemblyStatus {
+                lag: SignedDuration::ZERO,
+                ..status
+            });
+        }
         while let Some((next, chunk)) = self.next_decision(&decided.checkpoint, ended, now).await? {
             let Some(etag) = self.decide(&next, decided.etag).await? else {
                 // Another replica decided; the next round reads what.

@@ -50,6 +50,9 @@ pub struct Checkpoint {
     pub state: AssemblyState,
     /// What keeps it back.
     pub gaps: Vec<ManifestGap>,
+    /// Whether the log was deleted, or is being deleted: nothing is published any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 impl Checkpoint {
@@ -68,6 +71,7 @@ impl Checkpoint {
             synthetic_end: false,
             state: AssemblyState::InProgress,
             gaps: Vec::new(),
+            deleted: false,
         }
     }
 

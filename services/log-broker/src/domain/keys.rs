@@ -1,6 +1,9 @@
 //! The grammar of raw keys, which only narrows listings: what a record belongs to is in the record.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use moka_core::AttemptName;
 
@@ -90,6 +93,16 @@ impl KeyTemplate {
         Some((attempt, (*values.get("file")?).to_owned()))
     }
 
+    /// Whether keys begin with shard, application and attempt, so that the prefix of an attempt has
+    /// objects of no other.
+    fn tells_attempts(&self) -> bool {
+        let variables = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Variable(name) => Some(name.as_str()),
+            Segment::Text(_) => None,
+        });
+        variables.take(3).eq(["shard", "application", "attempt"])
+    }
+
     fn values<'a>(&self, key: &'a str) -> Option<BTreeMap<&str, &'a str>> {
         let mut values = BTreeMap::new();
         let mut rest = key;
@@ -142,6 +155,19 @@ impl KeyGrammar {
     /// The prefix of all event logs of an attempt.
     pub fn events_prefix(&self, attempt: AttemptName) -> String {
         self.events.prefix(&attempt_values(attempt))
+    }
+
+    /// Whether the prefix of an attempt has objects of no other.
+    pub fn tells_attempts(&self) -> bool {
+        self.containers.tells_attempts() && self.events.tells_attempts()
+    }
+
+    /// The prefixes of all objects of a shard of the applications.
+    pub fn shard_prefixes(&self, shard: &str) -> BTreeSet<String> {
+        let values = BTreeMap::from([("shard", shard.to_owned())]);
+        [&self.containers, &self.events]
+            .map(|template| template.prefix(&values))
+            .into()
     }
 
     /// Which stream of the attempt an object belongs to; `None` for a key of another form or
@@ -222,6 +248,23 @@ mod tests {
         assert_eq!(grammar().source_of(attempt, &key), Some(container));
         let other: AttemptName = format!("{ID}-3").parse().unwrap();
         assert_eq!(grammar().source_of(other, &key), None);
+    }
+
+    #[test]
+    fn prefix_of_an_attempt_may_have_objects_of_others() {
+        assert!(grammar().tells_attempts());
+        let prefixes = grammar().shard_prefixes("qz");
+        assert_eq!(prefixes, BTreeSet::from(["logs/qz/".to_owned()]));
+        for events in [
+            "events-raw/{file}/",
+            "{shard}/{application}/{file}/{attempt}/",
+        ] {
+            let grammar = KeyGrammar {
+                events: events.parse().unwrap(),
+                ..grammar()
+            };
+            assert!(!grammar.tells_attempts(), "{events}");
+        }
     }
 
     #[test]

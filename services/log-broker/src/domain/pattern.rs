@@ -200,6 +200,23 @@ mod tests {
     }
 
     #[test]
+    fn expression_is_refused_from_the_first_byte_past_the_limit_on() {
+        let expression = |count: usize| format!(r"\pL{{{count}}}");
+        // The smallest limit that the engine takes for an expression is its size.
+        let fits = |count: usize, limit_bytes: usize| {
+            let mut builder = RegexBuilder::new(&expression(count));
+            builder.size_limit(limit_bytes).build().is_ok()
+        };
+        let counts: Vec<_> = (1..1_000).collect();
+        let most = counts.partition_point(|count| fits(*count, 1_048_576));
+        assert!(most > 10 && most < counts.len());
+        assert!(!fits(most, 1_048_576 / 2));
+        assert!(Pattern::regex(&expression(most), false).is_ok());
+        let past = Pattern::regex(&expression(most + 1), false);
+        assert_eq!(past.unwrap_err(), PatternError::TooBig);
+    }
+
+    #[test]
     fn what_the_runtime_puts_in_front_is_not_matched() {
         let bytes = b"2026-11-21T03:00:00Z stdout F a\n2026-11-21T03:00:00Z stdout F stdout\n";
         for pattern in [

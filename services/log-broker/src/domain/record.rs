@@ -148,6 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn offset_at_the_limit_is_read_and_one_past_it_refused() {
+        let at = |offset: u64| format!("{{\"path\":\"/a\",\"offset\":{offset},\"log\":\"x\"}}");
+        let limit = at(4_611_686_018_427_387_904);
+        let record = RawRecord::parse(limit.as_bytes()).unwrap();
+        assert_eq!(record.offset_bytes, 1 << 62);
+        let past = at(4_611_686_018_427_387_905);
+        let error = RawRecord::parse(past.as_bytes()).unwrap_err();
+        assert!(matches!(error, RecordError::Offset), "{error}");
+    }
+
+    #[test]
     fn damaged_records_are_refused() {
         for json in [
             &b"{\"path\":\"/a\",\"offset\":0,\"log\":\"torn"[..],

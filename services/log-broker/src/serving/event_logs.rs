@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use moka_core::ApplicationId;
 
 use super::{Serving, resolve::not_found};
-use crate::{domain::checkpoint::Checkpoint, error::Error};
+use crate::{
+    domain::{checkpoint::Checkpoint, retention::LogKind},
+    error::Error,
+    retention::Retention,
+};
 
 /// An assembled event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +24,18 @@ impl Serving {
     ///
     /// # Errors
     ///
-    /// `APPLICATION_NOT_FOUND`, or `LOG_STREAM_NOT_FOUND` when nothing was assembled.
+    /// `APPLICATION_NOT_FOUND`, `LOGS_DELETED`, or `LOG_STREAM_NOT_FOUND` when nothing was
+    /// assembled.
     pub async fn event_log(
         &self,
         application_id: ApplicationId,
         attempt_number: Option<u32>,
     ) -> Result<EventLogView, Error> {
         let application = self.application(application_id).await?;
+        if application.ended.is_some() {
+            let record = self.retention.record(application_id).await?;
+            Retention::refuse_deleted(&record, LogKind::EventLogs)?;
+        }
         for attempt in application.attempts.iter().rev() {
             if attempt_number.is_some_and(|number| number != attempt.name.number) {
                 continue;

@@ -10,8 +10,12 @@ use moka_core::{
 use super::Serving;
 use crate::{
     applications::{ApplicationView, AttemptView},
-    domain::stream::{Source, StreamName, original_path},
+    domain::{
+        retention::LogKind,
+        stream::{Source, StreamKind, StreamName, original_path},
+    },
     error::Error,
+    retention::Retention,
 };
 
 /// A stream as a caller names it: parts may be left out.
@@ -70,7 +74,8 @@ impl Serving {
     ///
     /// # Errors
     ///
-    /// `APPLICATION_NOT_FOUND`, `LOG_STREAM_NOT_FOUND`, or `INVALID_FIELD` when more than one fits.
+    /// `APPLICATION_NOT_FOUND`, `LOG_STREAM_NOT_FOUND`, `LOGS_DELETED`, or `INVALID_FIELD` when
+    /// more than one fits.
     pub async fn resolve(&self, request: StreamRequest) -> Result<Target, Error> {
         let application = self.application(request.application_id).await?;
         let attempt = self.attempt(application, request.attempt_number).await?;
@@ -78,8 +83,14 @@ impl Serving {
             SourceRequest::Container { pod, container } => {
                 container_source(attempt.name, pod, container)?
             }
-            SourceRequest::EventLog { file } => self.event_log_source(attempt.name, file).await?,
+            SourceRequest::EventLog { file } => {
+                self.refuse_deleted(&attempt, LogKind::RawEvents).await?;
+                self.event_log_source(attempt.name, file).await?
+            }
         };
+        if source.kind() == StreamKind::Container {
+            self.refuse_deleted(&attempt, LogKind::Containers).await?;
+        }
         Ok(Target {
             stream: StreamName {
                 attempt: attempt.name,
@@ -87,6 +98,15 @@ impl Serving {
             },
             attempt,
         })
+    }
+
+    /// Only of what has ended anything is deleted: followers of what runs cost no more reads.
+    async fn refuse_deleted(&self, attempt: &AttemptView, kind: LogKind) -> Result<(), Error> {
+        if attempt.ended.is_some() {
+            let record = self.retention.record(attempt.name.application_id).await?;
+            Retention::refuse_deleted(&record, kind)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn attempt(

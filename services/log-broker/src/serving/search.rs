@@ -19,9 +19,11 @@ use crate::{
         layout::Step,
         lines::PlacedLine,
         pattern::Pattern,
-        stream::StreamName,
+        retention::LogKind,
+        stream::{StreamKind, StreamName},
     },
     error::Error,
+    retention::Retention,
 };
 
 /// A page ends after so much text.
@@ -109,21 +111,27 @@ impl Serving {
 
     /// The streams, in order.
     async fn targets(&self, scope: &SearchScope) -> Result<Vec<Target>, Error> {
-        let attempts = match scope {
+        let (id, attempts) = match scope {
             SearchScope::Stream(stream) => return Ok(vec![self.resolve(stream.clone()).await?]),
             SearchScope::Attempt(id, number) => {
                 let application = self.application(*id).await?;
-                vec![self.attempt(application, *number).await?]
+                (id, vec![self.attempt(application, *number).await?])
             }
-            SearchScope::Application(id) => self.application(*id).await?.attempts,
+            SearchScope::Application(id) => (id, self.application(*id).await?.attempts),
         };
+        let record = self.retention.record(*id).await?;
         let mut targets = Vec::new();
         for attempt in attempts {
-            let streams = self.stream_names(&attempt).await?;
+            let mut streams = self.stream_names(&attempt).await?;
+            streams.retain(|stream| !record.is_deleted(log_kind(stream.source.kind())));
             targets.extend(streams.into_iter().map(|stream| Target {
                 stream,
                 attempt: attempt.clone(),
             }));
+        }
+        if targets.is_empty() {
+            Retention::refuse_deleted(&record, LogKind::Containers)?;
+            Retention::refuse_deleted(&record, LogKind::RawEvents)?;
         }
         Ok(targets)
     }
@@ -266,6 +274,13 @@ impl<'a> Page<'a> {
             collector.push(&line, Cursor::Line(place));
         }
         Ok(())
+    }
+}
+
+fn log_kind(kind: StreamKind) -> LogKind {
+    match kind {
+        StreamKind::Container => LogKind::Containers,
+        StreamKind::EventLog => LogKind::RawEvents,
     }
 }
 

@@ -7,6 +7,8 @@ use moka_log_broker::{
     api::LogApi,
     assembler::{AssemblySettings, EventLogAssembly},
     metrics::Metrics,
+    retention::{SweepSettings, Sweeper},
+    serving::Serving,
 };
 use moka_proto::logs::v1::log_service_server::LogServiceServer;
 use moka_rpc::{Server, ServerOptions};
@@ -153,7 +155,19 @@ async fn every_example_answers_as_the_page_says() {
     let address = server.local_address().to_string();
     let tasks = moka_process::Tasks::default();
     tasks.spawn("server", server.serve(stop));
+    let Serving {
+        retention,
+        applications,
+        ..
+    } = world.serving();
+    let settings = SweepSettings {
+        interval: Duration::from_secs(1),
+        grace: Duration::from_hours(24),
+    };
+    let sweeper = Sweeper::new(retention, applications, settings);
     for example in examples() {
+        // What was asked for before is done by now.
+        sweeper.finish_open().await;
         let run = example.run(&grpcurl, &address);
         let ended = tokio::time::timeout(Duration::from_mins(1), run).await;
         assert!(ended.is_ok(), "{} goes on", example.command);

@@ -27,7 +27,7 @@ fn lines() -> Vec<String> {
     let start: Timestamp = "2026-11-21T02:00:00Z".parse().unwrap();
     let line = |number: i32| {
         let time = start + SignedDuration::from_millis(i64::from(number / 3));
-        let output = ["stdout", "stderr"][number as usize % 2];
+        let output = if number % 2 == 0 { "stdout" } else { "stderr" };
         format!("{time} {output} F {number} {}", "x".repeat(80))
     };
     (0..30_000).map(line).collect()

@@ -107,13 +107,26 @@ async fn unusable_configuration_has_its_exit_code() {
         let status = timeout(PATIENCE, command.status()).await.unwrap().unwrap();
         assert_eq!(status.code(), Some(78), "{arguments:?}");
     }
-    let status = broker()
-        .args(["--event-keys", "{who}/"])
-        .stderr(Stdio::null())
-        .status()
-        .await
-        .unwrap();
-    assert_eq!(status.code(), Some(2));
+    let objects = tempfile::tempdir().unwrap();
+    let mut command = broker();
+    command
+        .args(["--admin-listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"])
+        .args(["--objects-url", &url(objects.path())])
+        // Keys that do not tell whose an object is.
+        .args([
+            "--retention",
+            "default=1/1/1",
+            "--event-keys",
+            "events/{file}/",
+        ])
+        .stderr(Stdio::null());
+    let status = timeout(PATIENCE, command.status()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(78));
+    for arguments in [["--event-keys", "{who}/"], ["--retention", "default=0/1/1"]] {
+        let mut command = broker();
+        let status = command.args(arguments).stderr(Stdio::null()).status();
+        assert_eq!(status.await.unwrap().code(), Some(2), "{arguments:?}");
+    }
 }
 
 fn url(directory: &Path) -> String {

@@ -339,3 +339,33 @@ async fn search_that_cannot_be_answered_has_its_reason() {
     let error = moka_core::PublicError::from(answer.unwrap_err());
     assert_eq!(error.reason, ErrorReason::InvalidPageToken);
 }
+
+#[tokio::test]
+async fn call_ends_its_page_with_the_object_that_reaches_its_budget() {
+    let world = World::new();
+    let line = |second| format!("2026-11-21T02:00:0{second}Z stdout F hit");
+    let lines: Vec<_> = (0..6).map(line).collect();
+    let parts = objects(PATH, Some("7-1"), &lines, 2);
+    for (number, bytes) in parts.into_iter().enumerate() {
+        world.ship(&number.to_string(), bytes).await;
+    }
+    world.applications.set(Some(world.store.now()));
+    world.store.wait(20);
+    let object_bytes = 2 * (lines[0].len() as u64 + 1);
+    for (budget_bytes, object_count) in [
+        (1, 1),
+        (object_bytes, 1),
+        (object_bytes + 1, 2),
+        (2 * object_bytes, 2),
+        (2 * object_bytes + 1, 3),
+        (u64::MAX, 3),
+    ] {
+        let mut serving = world.serving();
+        serving.settings.search_bytes = budget_bytes;
+        let request = request(application(), "hit", NO_LINES);
+        let answer = serving.search(&request, None).await.unwrap();
+        assert_eq!(answer.searched_bytes, object_count * object_bytes);
+        assert_eq!(answer.hits.len() as u64, 2 * object_count);
+        assert_eq!(answer.next.is_some(), object_count < 3, "{budget_bytes}");
+    }
+}

@@ -19,10 +19,12 @@ use moka_log_broker::{
     cluster::{LiveContainer, LiveLines, LiveLogs},
     domain::{
         lines::{LineJoiner, PlacedLine},
+        retention::RetentionRules,
         stream::{Source, StreamName},
     },
     error::Error,
     metrics::Metrics,
+    retention::Retention,
     serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings},
 };
 use moka_objects::ObjectStore;
@@ -100,6 +102,8 @@ impl FakeApplications {
         };
         let view = ApplicationView {
             id: name.application_id,
+            project: "etl".to_owned(),
+            ended,
             attempts: vec![attempt],
         };
         self.known.lock().unwrap().insert(name.application_id, view);
@@ -227,10 +231,19 @@ pub(crate) fn serving(
     applications: &Arc<FakeApplications>,
 ) -> Serving {
     let metrics = Metrics::default();
+    let objects = RawObjects::new(store, 1 << 20, metrics.clone());
+    let grammar = Arc::new(grammar());
     Serving {
+        retention: Retention::new(
+            objects.clone(),
+            Arc::clone(&grammar),
+            RetentionRules::default(),
+            Arc::clone(&clock),
+            metrics.clone(),
+        ),
         applications: Arc::clone(applications) as Arc<dyn Applications>,
-        objects: RawObjects::new(store, 1 << 20, metrics.clone()),
-        grammar: Arc::new(grammar()),
+        objects,
+        grammar,
         live: None,
         indexes: Indexes::new(1 << 20),
         clock,

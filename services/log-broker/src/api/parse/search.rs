@@ -117,7 +117,7 @@ fn scope(
     parsed.ok_or_else(|| PublicError::invalid(Vec::new()))
 }
 
-fn id(violations: &mut Violations, field: &str, text: &str) -> Option<ApplicationId> {
+pub(super) fn id(violations: &mut Violations, field: &str, text: &str) -> Option<ApplicationId> {
     let id = text.parse::<ApplicationId>();
     if let Err(error) = &id {
         violations.add(field, error.to_string());

@@ -1,0 +1,168 @@
+//! Which objects a kind of an application's logs has.
+
+use jiff::{SignedDuration, Timestamp};
+use moka_core::AttemptName;
+use moka_objects::{ObjectKey, ObjectMeta};
+
+use super::{Retention, records::json};
+use crate::{
+    applications::ApplicationView,
+    domain::{
+        checkpoint::Checkpoint, chunk::EventLogKeys, manifest::Manifest, retention::LogKind,
+        stream::StreamKind,
+    },
+    error::Error,
+};
+
+/// Objects in a listing.
+const PAGE_SIZE: usize = 1000;
+/// How long the checkpoint of a deleted event log stays, so that no assembler begins it anew.
+const TOMBSTONE_AGE: SignedDuration = SignedDuration::from_hours(24);
+
+impl Retention {
+    /// At most so many objects of a kind; none when nothing is left. Only what is the
+    /// application's for sure: objects that others have put under its prefixes stay.
+    pub(super) async fn some_objects(
+        &self,
+        application: &ApplicationView,
+        kind: LogKind,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<ObjectMeta>, Error> {
+        for attempt in &application.attempts {
+            let found = match kind {
+                LogKind::Containers | LogKind::RawEvents => {
+                    self.raw_objects(attempt.name, kind, limit).await?
+                }
+                LogKind::EventLogs => self.event_log_objects(attempt.name, limit, now).await?,
+            };
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// When the newest object of a kind was put; `None` without any.
+    pub(super) async fn newest(
+        &self,
+        application: &ApplicationView,
+        kind: LogKind,
+    ) -> Result<Option<Timestamp>, Error> {
+        let mut newest = None;
+        for attempt in &application.attempts {
+            let prefix = self.prefix(attempt.name, kind);
+            let listed = self.objects.list(&prefix).await?;
+            newest = newest.max(listed.iter().map(|object| object.modified).max());
+        }
+        Ok(newest)
+    }
+
+    fn prefix(&self, attempt: AttemptName, kind: LogKind) -> String {
+        match kind {
+            LogKind::Containers => self.grammar.containers_prefix(attempt),
+            LogKind::RawEvents => self.grammar.events_prefix(attempt),
+            LogKind::EventLogs => Checkpoint::prefix(attempt),
+        }
+    }
+
+    async fn raw_objects(
+        &self,
+        attempt: AttemptName,
+        kind: LogKind,
+        limit: usize,
+    ) -> Result<Vec<ObjectMeta>, Error> {
+        let stream_kind = match kind {
+            LogKind::Containers => StreamKind::Container,
+            LogKind::RawEvents | LogKind::EventLogs => StreamKind::EventLog,
+        };
+        let is_ours = |object: &ObjectMeta| {
+            let source = self.grammar.source_of(attempt, object.key.as_str());
+            source.is_some_and(|source| source.kind() == stream_kind)
+        };
+        let prefix = self.prefix(attempt, kind);
+        self.first_of(&prefix, limit, is_ours).await
+    }
+
+    /// The first objects under a prefix that count.
+    async fn first_of(
+        &self,
+        prefix: &str,
+        limit: usize,
+        counts: impl Fn(&ObjectMeta) -> bool + Send,
+    ) -> Result<Vec<ObjectMeta>, Error> {
+        let mut start_after: Option<String> = None;
+        loop {
+            let listing = self.store().list(prefix, start_after.as_deref(), PAGE_SIZE);
+            let page = listing.await?;
+            let objects = page.objects.into_iter();
+            let found: Vec<_> = objects.filter(&counts).take(limit).collect();
+            if !found.is_empty() || page.next.is_none() {
+                return Ok(found);
+            }
+            start_after = page.next;
+        }
+    }
+
+    /// Of one directory, and when all are empty, checkpoints that have been tombstones for long.
+    async fn event_log_objects(
+        &self,
+        attempt: AttemptName,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<ObjectMeta>, Error> {
+        let checkpoints = self.objects.list(&Checkpoint::prefix(attempt)).await?;
+        for checkpoint in &checkpoints {
+            let Some(file) = checkpoint.key.name().strip_suffix(".json") else {
+                continue;
+            };
+            let keys = EventLogKeys::new(file);
+            if self.is_anothers(attempt, &keys).await? {
+                continue;
+            }
+            let prefix = format!("{}/", keys.directory());
+            let found = self.first_of(&prefix, limit, |_| true).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let is_old = |object: &ObjectMeta| now.duration_since(object.modified) >= TOMBSTONE_AGE;
+        let mut old: Vec<_> = checkpoints.into_iter().filter(is_old).collect();
+        old.truncate(limit);
+        Ok(old)
+    }
+
+    /// Whether the directory is another attempt's. Without a manifest it is what a crash left of
+    /// this one's: the manifest comes first and is deleted last.
+    async fn is_anothers(&self, attempt: AttemptName, keys: &EventLogKeys) -> Result<bool, Error> {
+        let found: Option<(Manifest, _)> = self.read(&ObjectKey::new(keys.manifest())?).await?;
+        let owner = (attempt.application_id.to_string(), attempt.number);
+        Ok(found.is_some_and(|(manifest, _)| {
+            (manifest.application_id, manifest.attempt_number) != owner
+        }))
+    }
+
+    /// Marks the checkpoints of an application's event logs, so that no assembler goes on: its
+    /// next decision is refused, and what it reads then is the mark.
+    pub(super) async fn bury_checkpoints(
+        &self,
+        application: &ApplicationView,
+    ) -> Result<(), Error> {
+        for attempt in &application.attempts {
+            for object in self.objects.list(&Checkpoint::prefix(attempt.name)).await? {
+                let found: Option<(Checkpoint, _)> = self.read(&object.key).await?;
+                let Some((checkpoint, etag)) = found.filter(|(found, _)| !found.deleted) else {
+                    continue;
+                };
+                let tombstone = Checkpoint {
+                    deleted: true,
+                    ..checkpoint
+                };
+                let bytes = json(&object.key, &tombstone)?;
+                let condition = moka_objects::PutCondition::IfMatch(etag);
+                self.store().put(&object.key, bytes, condition).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,324 @@
+//! Looks for what is due, slowly: a shard of all applications a round.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use moka_core::ApplicationId;
+use tokio_util::sync::CancellationToken;
+
+use super::Retention;
+use crate::{
+    applications::{ApplicationView, Applications},
+    domain::retention::{
+        DELETED_BY_POLICY, DeletionState, LogKind, OPEN_PREFIX, Request, RetentionRecord,
+    },
+    error::{Error, chain},
+};
+
+/// Characters of an application id; a shard is two of them.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// How many shards there are.
+pub const SHARD_COUNT: usize = ALPHABET.len() * ALPHABET.len();
+/// Names in a listing.
+const PAGE_SIZE: usize = 1000;
+/// The mark of an unfinished deletion is put before the deletion begins: one without a deletion is
+/// kept for this time.
+const MARK_AGE: SignedDuration = SignedDuration::from_hours(1);
+const DAY_SECONDS: i64 = 86_400;
+
+/// How the sweeper works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepSettings {
+    /// How long it waits between two rounds.
+    pub interval: Duration,
+    /// How long a deletion that the policy wants is only announced.
+    pub grace: Duration,
+}
+
+/// Carries out the policy.
+#[derive(Debug)]
+pub struct Sweeper {
+    retention: Retention,
+    applications: Arc<dyn Applications>,
+    settings: SweepSettings,
+    next_shard: Option<usize>,
+    /// Held applications by shard, as they were seen last.
+    held: Vec<u32>,
+}
+
+impl Sweeper {
+    /// A sweeper that has not looked yet.
+    pub fn new(
+        retention: Retention,
+        applications: Arc<dyn Applications>,
+        settings: SweepSettings,
+    ) -> Self {
+        Self {
+            retention,
+            applications,
+            settings,
+            next_shard: None,
+            held: vec![0; SHARD_COUNT],
+        }
+    }
+
+    /// Works until the stop. What it leaves half done is finished by the next process.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let requested = Arc::clone(&self.retention.requested);
+            tokio::select! {
+                () = tokio::time::sleep(self.settings.interval) => {}
+                () = requested.notified() => {}
+                () = stop.cancelled() => return,
+            }
+            let round = async {
+                self.finish_open().await;
+                let shard = self.shard();
+                self.sweep(shard).await;
+            };
+            tokio::select! {
+                () = round => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Where a process that begins anew begins depends on the time, so that no shard is forgotten
+    /// when processes are short-lived.
+    fn shard(&mut self) -> usize {
+        let begin = || {
+            let interval = self.settings.interval.as_secs().max(1);
+            let now = self.retention.clock.now().as_second().unsigned_abs();
+            usize::try_from(now / interval % SHARD_COUNT as u64).unwrap_or_default()
+        };
+        let shard = self.next_shard.unwrap_or_else(begin);
+        self.next_shard = Some((shard + 1) % SHARD_COUNT);
+        shard
+    }
+
+    /// Goes on with all deletions that are begun and not finished.
+    pub async fn finish_open(&self) {
+        let finished = async {
+            let now = self.retention.now().await?;
+            for mark in self.retention.objects.list(OPEN_PREFIX).await? {
+                let Ok(id) = mark.key.name().parse::<ApplicationId>() else {
+                    continue;
+                };
+                if let Some(record) = self.attempt(id, self.finish(id, now)).await.flatten() {
+                    let kinds = LogKind::ALL.iter();
+                    let mut states = kinds.filter_map(|kind| record.state(*kind));
+                    let is_over = !states.any(|state| state == DeletionState::Deleting);
+                    if is_over && now.duration_since(mark.modified) >= MARK_AGE {
+                        self.retention.store().delete(&mark.key).await?;
+                    }
+                }
+            }
+            Ok(())
+        };
+        self.note(finished.await);
+    }
+
+    async fn finish(
+        &self,
+        id: ApplicationId,
+        now: Timestamp,
+    ) -> Result<Option<RetentionRecord>, Error> {
+        let Some(application) = self.applications.get(id).await? else {
+            return Ok(None);
+        };
+        for kind in LogKind::ALL {
+            self.retention.carry_out(&application, kind, now).await?;
+        }
+        self.retention.record(id).await.map(Some)
+    }
+
+    /// Looks at all applications of a shard that have logs in the store.
+    pub async fn sweep(&mut self, shard: usize) {
+        let digits = ALPHABET.len();
+        let name: String = [ALPHABET[shard / digits % digits], ALPHABET[shard % digits]]
+            .map(char::from)
+            .iter()
+            .collect();
+        let swept = async {
+            let now = self.retention.now().await?;
+            let mut held = 0;
+            for id in self.applications_of(&name).await? {
+                let looked = self.attempt(id, self.look(id, now)).await;
+                held += u32::from(looked == Some(true));
+            }
+            Ok(held)
+        };
+        if let Some(held) = self.note(swept.await) {
+            self.held[shard] = held;
+            let sum: u32 = self.held.iter().sum();
+            self.retention
+                .metrics
+                .retention
+                .held_applications
+                .set(sum.into());
+        }
+    }
+
+    async fn applications_of(&self, shard: &str) -> Result<BTreeSet<ApplicationId>, Error> {
+        let mut found = BTreeSet::new();
+        let mut prefixes = self.retention.grammar.shard_prefixes(shard);
+        prefixes.insert(format!("assembly/{shard}/"));
+        for prefix in prefixes {
+            let mut start_after: Option<String> = None;
+            loop {
+                let store = self.retention.store();
+                let listing = store.list_prefixes(&prefix, start_after.as_deref(), PAGE_SIZE);
+                let page = listing.await?;
+                let names = page.prefixes.iter().filter_map(|found| {
+                    let name = found.strip_prefix(&prefix)?.trim_end_matches('/');
+                    name.parse::<ApplicationId>().ok()
+                });
+                found.extend(names);
+                start_after = page.next;
+                if start_after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks at an application; says whether it is held.
+    async fn look(&self, id: ApplicationId, now: Timestamp) -> Result<bool, Error> {
+        let record = self.retention.record(id).await?;
+        if record.is_held() {
+            return Ok(true);
+        }
+        let Some(application) = self.applications.get(id).await? else {
+            return Ok(false);
+        };
+        if let Some(ended) = application.ended
+            && self.retention.grammar.tells_attempts()
+        {
+            for kind in LogKind::ALL {
+                self.advance(&application, &record, kind, ended, now)
+                    .await?;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn advance(
+        &self,
+        application: &ApplicationView,
+        record: &RetentionRecord,
+        kind: LogKind,
+        ended: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let id = application.id;
+        let retention = &self.retention;
+        let due = match record.state(kind) {
+            Some(DeletionState::Deleting | DeletionState::Deleted) => None,
+            Some(DeletionState::Planned) | None => {
+                retention.due(application, kind, ended, now).await?
+            }
+        };
+        let planned = record.deletions.get(&kind).map(|deletion| deletion.planned);
+        match (record.state(kind), due) {
+            (None, None) => return Ok(()),
+            (None, Some(request)) => {
+                tracing::info!(application.id = %id, kind = kind.as_str(), policy = request.policy, "deletion of logs is planned");
+                let plan = retention.change(id, |record| {
+                    record.plan(kind, request.clone(), now);
+                });
+                plan.await?;
+                return Ok(());
+            }
+            (Some(DeletionState::Planned), None) => {
+                let withdraw = retention.change(id, |record| record.withdraw(kind));
+                withdraw.await?;
+                return Ok(());
+            }
+            (Some(DeletionState::Planned), Some(_)) => {
+                let waited = planned.map(|planned| now.duration_since(planned));
+                if waited.is_none_or(|waited| waited < signed(self.settings.grace)) {
+                    return Ok(());
+                }
+                retention.mark_open(id).await?;
+                let start = retention.change(id, |record| {
+                    if !record.is_held() {
+                        record.start(kind, now);
+                    }
+                });
+                start.await?;
+            }
+            (Some(DeletionState::Deleted), _) => {
+                let late = retention.some_objects(application, kind, 1, now).await?;
+                if late.is_empty() {
+                    return Ok(());
+                }
+                retention.mark_open(id).await?;
+                let reopen = retention.change(id, |record| {
+                    if !record.is_held() {
+                        record.reopen(kind);
+                    }
+                });
+                reopen.await?;
+            }
+            (Some(DeletionState::Deleting), _) => retention.mark_open(id).await?,
+        }
+        retention.carry_out(application, kind, now).await?;
+        Ok(())
+    }
+
+    /// What the work gives; a failure is told, and the next round tries again.
+    async fn attempt<T>(
+        &self,
+        id: ApplicationId,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Option<T> {
+        let done = work.await;
+        if done.is_err() {
+            tracing::warn!(application.id = %id, "retention of an application failed, will try again");
+        }
+        self.note(done)
+    }
+
+    fn note<T>(&self, done: Result<T, Error>) -> Option<T> {
+        match done {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.retention.metrics.retention.failures.inc();
+                tracing::warn!(error = %chain(&error), "retention failed, will try again");
+                None
+            }
+        }
+    }
+}
+
+impl Retention {
+    /// On whose word a kind is to be deleted now: its time is over by the end of the application,
+    /// and by the newest object.
+    async fn due(
+        &self,
+        application: &ApplicationView,
+        kind: LogKind,
+        ended: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Request>, Error> {
+        let Some(keep) = self.keep(application, kind) else {
+            return Ok(None);
+        };
+        let period = SignedDuration::from_secs(i64::from(keep.days) * DAY_SECONDS);
+        if now.duration_since(ended) < period {
+            return Ok(None);
+        }
+        let newest = self.newest(application, kind).await?;
+        let is_over = newest.is_some_and(|newest| now.duration_since(newest) >= period);
+        Ok(is_over.then(|| Request {
+            policy: keep.policy,
+            requested_by: DELETED_BY_POLICY.to_owned(),
+            reason: String::new(),
+        }))
+    }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
