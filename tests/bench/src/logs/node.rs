@@ -43,6 +43,9 @@ impl Node {
         ] {
             environment.push((name, self.path(folder).display().to_string()));
         }
+        // As its DaemonSet has it.
+        environment.push(("MALLOC_ARENA_MAX", "2".to_owned()));
+        environment.push(("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()));
         programs.start("log-shipper", &environment).await
     }
 
