@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use moka_objects::{MAX_OBJECT_SIZE_BYTES, Object, ObjectKey, ObjectMeta, ObjectStore};
+use tokio::sync::Semaphore;
 
 use crate::{
     domain::{
@@ -23,6 +24,8 @@ use crate::{
 const MAX_UNCOMPRESSED_BYTES: u64 = 256 << 20;
 /// How much of a large object is read at once.
 const RANGE_BYTES: u64 = 32 << 20;
+/// Objects that are uncompressed and parsed at a time: each takes several times its text.
+const PARSED_AT_ONCE: usize = 2;
 /// Objects in a page of a listing.
 const PAGE_SIZE: usize = 1000;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -32,6 +35,8 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub struct RawObjects {
     store: Arc<dyn ObjectStore>,
     cache: Arc<Mutex<Cache>>,
+    /// Bounds what is uncompressed at a time, however many are read.
+    parsing: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -56,6 +61,7 @@ impl RawObjects {
         Self {
             store,
             cache: Arc::new(Mutex::new(cache)),
+            parsing: Arc::new(Semaphore::new(PARSED_AT_ONCE)),
             metrics,
         }
     }
@@ -127,13 +133,15 @@ impl RawObjects {
             return Ok(object);
         }
         let bytes = self.fetch(key).await?;
-        let object = Arc::new(RawObject::parse(&uncompressed(key, bytes)?));
+        let name = key.clone();
+        let parse = move || Ok(Arc::new(RawObject::parse(&uncompressed(&name, bytes)?)));
+        let object = self.off_thread(parse).await?;
         self.cache().put(key, &object);
         Ok(object)
     }
 
     /// An object, unless its text shows that nothing of what is searched is in it: then it is not
-    /// parsed. Off the threads that answer calls.
+    /// parsed.
     ///
     /// # Errors
     ///
@@ -148,16 +156,27 @@ impl RawObjects {
         }
         let bytes = self.fetch(key).await?;
         let name = key.clone();
-        let read = tokio::task::spawn_blocking(move || {
+        let read = move || {
             let plain = uncompressed(&name, bytes)?;
             let may_hold = screen.is_none_or(|screen| screen.may_hold(&plain));
-            Ok::<_, Error>(may_hold.then(|| Arc::new(RawObject::parse(&plain))))
-        });
-        let object = read.await.map_err(|_stopped| Error::Stopped)??;
+            Ok(may_hold.then(|| Arc::new(RawObject::parse(&plain))))
+        };
+        let object = self.off_thread(read).await?;
         if let Some(object) = &object {
             self.cache().put(key, object);
         }
         Ok(object)
+    }
+
+    /// Does work off the threads that answer calls, and not too much of it at a time.
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = self.parsing.acquire().await;
+        let _permit = permit.map_err(|_closed| Error::Stopped)?;
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|_stopped| Error::Stopped)?
     }
 
     /// Larger objects than one answer may have are Fluent Bit's multipart uploads.

@@ -251,7 +251,10 @@ impl Open {
     }
 
     fn close(self) -> Piece {
-        self.piece
+        let mut piece = self.piece;
+        // It is kept for a while, and grew by doubling.
+        piece.bytes.shrink_to_fit();
+        piece
     }
 }
 
