@@ -94,13 +94,15 @@ impl Retention {
     async fn delete_all(&self, keys: Vec<ObjectKey>) -> Result<(), Error> {
         let mut left = keys;
         for _ in 1..TRIES {
-            let deleting = stream::iter(left)
+            let failed: Vec<_> = stream::iter(left)
                 .map(async |key: ObjectKey| {
                     let deleted = self.store().delete(&key).await;
                     deleted.err().map(|_may_succeed_later| key)
                 })
-                .buffer_unordered(DELETED_AT_ONCE);
-            left = deleting.filter_map(async |failed| failed).collect().await;
+                .buffer_unordered(DELETED_AT_ONCE)
+                .collect()
+                .await;
+            left = failed.into_iter().flatten().collect();
         }
         for key in left {
             self.store().delete(&key).await?;
