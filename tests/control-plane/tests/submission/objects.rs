@@ -279,9 +279,12 @@ impl Objects {
             let mut events = pin!(events);
             while let Some(event) = events.next().await {
                 let objects = match event {
+                    // What came and went before a second list nobody has seen.
+                    WatchEvent::Snapshot(_) if ready.is_none() => return,
                     WatchEvent::Snapshot(all) => all,
                     WatchEvent::Applied(one) | WatchEvent::Deleted(one) => vec![one],
-                    WatchEvent::Interrupted(error) => panic!("the witness is blind: {error}"),
+                    // A busy API server asks to come again: the watch goes on where it was.
+                    WatchEvent::Interrupted(_) => continue,
                 };
                 for object in objects {
                     let is_tombstone = object.labels().contains_key(labels::TOMBSTONE);
