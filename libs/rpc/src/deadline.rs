@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
+
+/// When the handler of a call must have answered: an extension of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerBy(pub Instant);
 
 const HEADER: &str = "grpc-timeout";
 /// The specification allows eight digits.

@@ -17,6 +17,7 @@ pub mod trace;
 pub mod validate;
 
 pub use client::{Channel, ClientOptions};
+pub use deadline::AnswerBy;
 pub use page::{Fingerprint, Page};
 pub use server::{BoundServer, ServeError, Server, ServerOptions, until_stopped};
 pub use status::{error_of, status_of};

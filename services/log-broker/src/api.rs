@@ -15,7 +15,7 @@ use moka_proto::logs::v1::{
     ReadLogResponse, SearchLogRequest, SearchLogResponse, SetLegalHoldRequest,
     SetLegalHoldResponse, log_service_server::LogService,
 };
-use moka_rpc::{Fingerprint, Page, server::until_stopped, status_of};
+use moka_rpc::{AnswerBy, Fingerprint, Page, server::until_stopped, status_of};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -44,12 +44,19 @@ impl LogApi {
         self.serving.application(id).await.map_err(status)
     }
 
-    async fn start(&self, target: &Target, start: &parse::Start) -> Result<Cursor, Error> {
-        match start {
-            parse::Start::Tail(line_count) => self.serving.tail(target, *line_count).await,
-            parse::Start::Since(time) => Ok(Cursor::Time(*time)),
-            parse::Start::Cursor(token) => Ok(Cursor::decode(token, &target.stream)?),
-        }
+    /// Serves a call until its deadline.
+    fn serving_for<T>(&self, request: &Request<T>) -> Serving {
+        let answer_by = request.extensions().get::<AnswerBy>();
+        self.serving.clone().answering_by(answer_by.map(|by| by.0))
+    }
+}
+
+/// The cursor at which a call begins.
+async fn begin(serving: &Serving, target: &Target, start: &parse::Start) -> Result<Cursor, Error> {
+    match start {
+        parse::Start::Tail(line_count) => serving.tail(target, *line_count).await,
+        parse::Start::Since(time) => Ok(Cursor::Time(*time)),
+        parse::Start::Cursor(token) => Ok(Cursor::decode(token, &target.stream)?),
     }
 }
 
@@ -94,14 +101,13 @@ impl LogService for LogApi {
         &self,
         request: Request<ReadLogRequest>,
     ) -> Result<Response<ReadLogResponse>, Status> {
+        let serving = self.serving_for(&request);
         let read = parse::read(request.into_inner()).map_err(status)?;
-        let target = self.serving.resolve(read.stream).await.map_err(status)?;
-        let cursor = self.start(&target, &read.start).await.map_err(status)?;
-        let answer = self
-            .serving
-            .read(&target, cursor, read.limits)
-            .await
-            .map_err(status)?;
+        let target = serving.resolve(read.stream).await.map_err(status)?;
+        let cursor = begin(&serving, &target, &read.start).await;
+        let cursor = cursor.map_err(status)?;
+        let answer = serving.read(&target, cursor, read.limits).await;
+        let answer = answer.map_err(status)?;
         Ok(Response::new(convert::read_answer(answer, &target.stream)))
     }
 
@@ -109,11 +115,12 @@ impl LogService for LogApi {
         &self,
         request: Request<FollowLogRequest>,
     ) -> Result<Response<Self::FollowLogStream>, Status> {
+        let serving = self.serving_for(&request);
         let follow = parse::follow(request.into_inner()).map_err(status)?;
-        let admission = self.serving.readers.follower().map_err(status)?;
-        let target = self.serving.resolve(follow.stream).await.map_err(status)?;
-        let cursor = self.start(&target, &follow.start).await.map_err(status)?;
-        let follower = Follower::new(self.serving.clone(), target, cursor);
+        let admission = serving.readers.follower().map_err(status)?;
+        let target = serving.resolve(follow.stream).await.map_err(status)?;
+        let cursor = begin(&serving, &target, &follow.start).await;
+        let follower = Follower::new(serving, target, cursor.map_err(status)?);
         let state = (follower, admission);
         let answers = futures::stream::try_unfold(state, async |(mut follower, admission)| {
             let answer = follower.next().await.map_err(status)?;
@@ -131,11 +138,13 @@ impl LogService for LogApi {
         &self,
         request: Request<DownloadLogRequest>,
     ) -> Result<Response<Self::DownloadLogStream>, Status> {
+        let serving = self.serving_for(&request);
         let fetch = parse::download(request.into_inner()).map_err(status)?;
-        let admission = self.serving.readers.download().map_err(status)?;
-        let target = self.serving.resolve(fetch.stream).await.map_err(status)?;
-        let cursor = self.start(&target, &fetch.start).await.map_err(status)?;
-        let download = Download::start(self.serving.clone(), target, cursor, fetch.encoding);
+        let admission = serving.readers.download().map_err(status)?;
+        let target = serving.resolve(fetch.stream).await.map_err(status)?;
+        let cursor = begin(&serving, &target, &fetch.start).await;
+        let cursor = cursor.map_err(status)?;
+        let download = Download::start(serving, target, cursor, fetch.encoding);
         let download = download.await.map_err(status)?;
         let state = (download, admission);
         let parts = futures::stream::try_unfold(state, async |(mut download, admission)| {
@@ -153,10 +162,11 @@ impl LogService for LogApi {
         &self,
         request: Request<SearchLogRequest>,
     ) -> Result<Response<SearchLogResponse>, Status> {
+        let serving = self.serving_for(&request);
         let parse::Search { request, page } =
             parse::search(request.into_inner()).map_err(status)?;
-        let _admission = self.serving.readers.search().map_err(status)?;
-        let answer = self.serving.search(&request, page.after.as_deref());
+        let _admission = serving.readers.search().map_err(status)?;
+        let answer = serving.search(&request, page.after.as_deref());
         let answer = answer.await.map_err(status)?;
         Ok(Response::new(convert::search_answer(answer, &page)))
     }

@@ -1,11 +1,14 @@
 //! Streams as the object store has them.
 
+mod growing;
 mod index;
 mod objects;
 mod read;
+mod saved;
 mod search;
 mod steps;
 
+pub use growing::{GrowingIndex, Progress, SAVED_FROM_OBJECTS};
 pub use index::{ObjectPart, StreamIndex, StreamObject};
 pub use objects::RawObjects;
 pub use read::{ArchivePage, Limits, OpenGaps, PageEnd};

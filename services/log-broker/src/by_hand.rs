@@ -18,7 +18,7 @@ use moka_core::{
 use moka_objects::ObjectMeta;
 
 use crate::{
-    archive::{RawObjects, StreamIndex},
+    archive::{GrowingIndex, RawObjects, StreamIndex},
     assembler::{AssemblySettings, EventLogAssembly},
     domain::{completeness::Completeness, keys::KeyTemplate, layout::Step, stream::StreamKind},
     metrics::Metrics,
@@ -183,9 +183,11 @@ async fn cat(raw: &str, prefix: &str, path: &str) -> anyhow::Result<ExitCode> {
     let objects = open(raw).await?;
     // A container's file may have generations, and an event log's has one: both are put in order
     // so.
-    let mut index = StreamIndex::of_path(StreamKind::Container, path);
+    let index = StreamIndex::of_path(StreamKind::Container, path);
+    let mut growing = GrowingIndex::unsaved(index);
     let listed = objects.list(prefix).await?;
-    index.refresh(&objects, listed).await?;
+    growing.refresh(&objects, listed, 0, None).await?;
+    let index = growing.index();
     anyhow::ensure!(!index.is_empty(), "no record has the path {path}");
     let mut output = io::stdout().lock();
     let mut gaps = Vec::new();

@@ -17,6 +17,7 @@ pub mod pattern;
 pub mod record;
 pub mod retention;
 pub mod run;
+pub mod saved_index;
 pub mod screen;
 pub mod stream;
 #[cfg(test)]

@@ -24,6 +24,14 @@ pub enum Error {
         /// The object.
         key: moka_objects::ObjectKey,
     },
+    /// The caller's time was over before all objects of the log were looked through.
+    #[error("{read} of {of} objects of the log were looked through in time")]
+    Indexing {
+        /// Objects that were read, now or before.
+        read: usize,
+        /// All objects.
+        of: usize,
+    },
     /// Others change the object all the time.
     #[error("changing object {key}, which others change all the time")]
     Contended {
@@ -68,6 +76,13 @@ impl From<Error> for PublicError {
             Error::Gone { .. } => Self::new(
                 ErrorReason::ObjectStoreUnavailable,
                 "objects of the log are being deleted; try again",
+            ),
+            Error::Indexing { read, of } => Self::new(
+                ErrorReason::DeadlineExceeded,
+                format!(
+                    "{read} of {of} objects of the log were looked through in time; \
+                     the same call goes on from there"
+                ),
             ),
             Error::Contended { .. } => Self::new(
                 ErrorReason::RevisionConflict,

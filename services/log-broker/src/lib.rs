@@ -126,6 +126,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         readers: Readers::new(limits),
         retention,
         metrics,
+        answer_by: None,
     };
     serve(&context, serving, listen, limits)
 }

@@ -1,5 +1,6 @@
 //! What operators want to know.
 
+mod indexes;
 mod retention;
 
 use std::sync::atomic::AtomicU64;
@@ -9,7 +10,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use self::retention::RetentionMetrics;
+pub use self::{indexes::IndexMetrics, retention::RetentionMetrics};
 
 /// The metrics of this service, besides those of its gRPC server. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,8 @@ pub struct Metrics {
     pub searched_bytes: Counter,
     /// Bytes of log that downloads read, before they are compressed.
     pub downloaded_bytes: Counter,
+    /// Indexes that were saved.
+    pub indexes: IndexMetrics,
     /// What was deleted and what is held.
     pub retention: RetentionMetrics,
     /// Age of the oldest event-log bytes that are shipped and not published.
@@ -64,6 +67,7 @@ impl Metrics {
             followed_bytes,
             searched_bytes,
             downloaded_bytes,
+            indexes,
             retention,
             assembly_lag_seconds,
         } = metrics.clone();
@@ -116,6 +120,7 @@ impl Metrics {
             "Bytes of log that downloads read",
             downloaded_bytes,
         );
+        indexes.register(registry);
         retention.register(registry);
         registry.register(
             "assembly_lag_seconds",

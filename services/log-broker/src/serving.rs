@@ -25,6 +25,7 @@ pub use resolve::{SourceRequest, StreamRequest, Target};
 pub use search::{SearchAnswer, SearchRequest, SearchScope};
 pub use streams::StreamView;
 pub(crate) use streams::page_key;
+use tokio::time::Instant;
 
 use crate::{
     applications::Applications, archive::RawObjects, cluster::LiveLogs, domain::keys::KeyGrammar,
@@ -69,6 +70,26 @@ pub struct Serving {
     pub retention: Retention,
     /// What operators see.
     pub metrics: Metrics,
+    /// When the call in hand has to be answered; `None` when nothing limits it.
+    pub answer_by: Option<Instant>,
+}
+
+/// What is left for an answer when an index took all the time it may.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+impl Serving {
+    /// The same for a call that has to be answered by then.
+    #[must_use]
+    pub fn answering_by(self, answer_by: Option<Instant>) -> Self {
+        Self { answer_by, ..self }
+    }
+
+    /// When to give up what has to be done before an answer can be made.
+    fn prepare_until(&self) -> Option<Instant> {
+        let answer_by = self.answer_by?;
+        let left = answer_by.saturating_duration_since(Instant::now());
+        Some(answer_by - ANSWER_TIME.min(left / 4))
+    }
 }
 
 /// A time so much earlier, or the earliest one.

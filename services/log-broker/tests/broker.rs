@@ -16,6 +16,8 @@ mod documents;
 mod download;
 #[path = "broker/hostile.rs"]
 mod hostile;
+#[path = "broker/index_model.rs"]
+mod index_model;
 #[path = "broker/keeping.rs"]
 mod keeping;
 #[path = "broker/losses.rs"]
@@ -36,6 +38,8 @@ mod recorded;
 mod retention;
 #[path = "broker/retention_faults.rs"]
 mod retention_faults;
+#[path = "broker/saved_index.rs"]
+mod saved_index;
 #[path = "broker/search.rs"]
 mod search;
 #[path = "broker/search_reference.rs"]

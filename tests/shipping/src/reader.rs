@@ -85,6 +85,7 @@ impl Reader {
                 searches: 1,
             }),
             metrics,
+            answer_by: None,
         };
         let attempt = AttemptView {
             name: attempt,

@@ -25,7 +25,7 @@ use super::{
     body::{CallBody, Cut},
     metrics::{CallMetrics, CallRecord},
 };
-use crate::{deadline, status_of, trace};
+use crate::{AnswerBy, deadline, status_of, trace};
 
 /// Services that every server has. They are neither limited nor traced: a full server still has to
 /// say that it is healthy.
@@ -159,7 +159,11 @@ impl Shared {
 }
 
 impl Call {
-    async fn run<S>(self, inner: &mut S, request: Request<Body>) -> Result<Response<Body>, S::Error>
+    async fn run<S>(
+        self,
+        inner: &mut S,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
@@ -170,6 +174,9 @@ impl Call {
             answer_by,
             cut,
         } = self;
+        if let Some(answer_by) = answer_by {
+            request.extensions_mut().insert(AnswerBy(answer_by));
+        }
         let response = match (&admission, answer_by) {
             (Admission::Refused, _) => status_of(&overloaded()).into_http(),
             (_, None) => inner.call(request).await?,

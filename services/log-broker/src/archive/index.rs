@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use moka_objects::{ObjectKey, ObjectMeta};
 
@@ -13,21 +12,32 @@ use super::objects::{RawObjects, piece};
 use crate::{
     domain::{
         cursor::Cursor,
-        layout::{Layout, Segment},
-        run::{RawObject, Run, Waypoint},
+        layout::{Layout, Segment, Step},
+        run::{Mark, RawObject, Run, Waypoint},
         stream::{Source, StreamKind, original_path},
     },
     error::Error,
 };
 
-/// Objects that are read at once when a stream is new.
-const CONCURRENT_READS: usize = 8;
+/// Names an object in one version: 128 bits of its key, its version and its size (XXH3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ObjectVersion(pub(super) u128);
+
+impl ObjectVersion {
+    pub(super) fn of(meta: &ObjectMeta) -> Self {
+        // Neither a key nor a length has a line feed.
+        let text = format!("{}\n{}\n{}", meta.key, meta.size_bytes, meta.etag);
+        Self(xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
+    }
+}
 
 /// A raw object of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamObject {
     /// Its key.
     pub key: ObjectKey,
+    /// Which version of it.
+    pub(super) version: ObjectVersion,
     /// When it was put, by the store's clock.
     pub modified: Timestamp,
     /// Whether it was deleted since it was read.
@@ -54,19 +64,22 @@ impl ObjectPart {
     }
 }
 
-/// The runs of a stream. About 30 kB an object of many lines; no content.
+/// The runs of a stream, without their content.
 #[derive(Debug, Clone)]
 pub struct StreamIndex {
     kind: StreamKind,
     /// Runs of other files are left out: the content decides, not the key.
     path_filter: Option<PathFilter>,
     objects: Vec<StreamObject>,
-    /// Where in `objects` a key is.
-    positions: BTreeMap<ObjectKey, usize>,
+    /// Where in `objects` an object is.
+    positions: BTreeMap<ObjectVersion, usize>,
     runs: Vec<Run>,
     /// Object and position in it of each run.
     places: Vec<(usize, usize)>,
+    /// The runs in order, but for those that came after it was made.
     layout: Layout,
+    is_laid_out: bool,
+    size_bytes: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,75 +124,87 @@ impl StreamIndex {
             runs: Vec::new(),
             places: Vec::new(),
             layout: Layout::default(),
+            is_laid_out: true,
+            size_bytes: 0,
         }
     }
 
-    /// Whether the store has other objects now than when it was refreshed.
-    pub fn differs_from(&self, listed: &[ObjectMeta]) -> bool {
+    /// Whether the store had just these objects when the index was put in order.
+    pub(super) fn is_of(&self, listed: &[ObjectMeta]) -> bool {
         let there = self.objects.iter().filter(|object| !object.gone).count();
-        let is_there = |key| {
-            let position = self.positions.get(key).copied();
+        let is_there = |meta| {
+            let position = self.positions.get(&ObjectVersion::of(meta)).copied();
             position.is_some_and(|position| !self.objects[position].gone)
         };
-        there != listed.len() || !listed.iter().all(|meta| is_there(&meta.key))
+        self.is_laid_out && there == listed.len() && listed.iter().all(is_there)
     }
 
-    /// Takes in what the store has now, which was listed after the former refresh: reads the
-    /// objects that it does not know yet, and counts those that are not listed any more as deleted.
-    /// Says whether anything has changed. After an error it knows what it knew before.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails.
-    pub async fn refresh(
-        &mut self,
-        objects: &RawObjects,
-        listed: Vec<ObjectMeta>,
-    ) -> Result<bool, Error> {
-        if !self.differs_from(&listed) {
-            return Ok(false);
-        }
-        let there: BTreeSet<ObjectKey> = listed.iter().map(|meta| meta.key.clone()).collect();
-        let new = listed
-            .into_iter()
-            .filter(|meta| !self.positions.contains_key(&meta.key));
-        let read: Vec<(ObjectMeta, Vec<Run>)> = stream::iter(new)
-            .map(async |meta| Ok::<_, Error>((meta.clone(), objects.runs(&meta.key).await?)))
-            .buffered(CONCURRENT_READS)
-            .try_collect()
-            .await?;
-        for object in &mut self.objects {
-            object.gone = !there.contains(&object.key);
-        }
-        for (meta, runs) in read {
-            self.push(meta, runs);
-        }
-        let Self {
-            objects, places, ..
-        } = &*self;
-        let is_gone = |run: usize| objects[places[run].0].gone;
-        self.layout = Layout::without(self.kind, &self.runs, is_gone);
-        Ok(true)
+    /// Whether the object was read.
+    pub(super) fn has(&self, meta: &ObjectMeta) -> bool {
+        self.positions.contains_key(&ObjectVersion::of(meta))
     }
 
-    fn push(&mut self, meta: ObjectMeta, runs: Vec<Run>) {
-        let accepts = |run: &Run| {
-            let filter = self.path_filter.as_ref();
-            filter.is_none_or(|filter| filter.accepts(&run.path))
-        };
-        let object = self.objects.len();
-        for (position, run) in runs.into_iter().enumerate() {
-            if accepts(&run) {
-                self.runs.push(run);
-                self.places.push((object, position));
-            }
-        }
-        self.positions.insert(meta.key.clone(), object);
-        self.objects.push(StreamObject {
-            key: meta.key,
+    /// The objects, also those that are gone.
+    pub fn objects(&self) -> &[StreamObject] {
+        &self.objects
+    }
+
+    /// The object of each run and which of its pieces the run is. Objects are in order.
+    pub(super) fn places(&self) -> &[(usize, usize)] {
+        &self.places
+    }
+
+    /// Takes in what was read of an object. It is put in order by [`Self::lay_out`].
+    pub(super) fn push(&mut self, meta: &ObjectMeta, runs: Vec<Run>) {
+        let object = StreamObject {
+            key: meta.key.clone(),
+            version: ObjectVersion::of(meta),
             modified: meta.modified,
             gone: false,
-        });
+        };
+        self.push_placed(object, runs.into_iter().enumerate());
+    }
+
+    /// Takes in runs and which pieces of the object they are.
+    pub(super) fn push_placed(
+        &mut self,
+        object: StreamObject,
+        runs: impl Iterator<Item = (usize, Run)>,
+    ) {
+        if self.positions.contains_key(&object.version) {
+            return;
+        }
+        let position = self.objects.len();
+        for (piece, mut run) in runs {
+            let filter = self.path_filter.as_ref();
+            if !filter.is_none_or(|filter| filter.accepts(&run.path)) {
+                continue;
+            }
+            match self.runs.last() {
+                Some(last) if last.path == run.path => run.path = Arc::clone(&last.path),
+                _ => self.size_bytes += run.path.len(),
+            }
+            self.size_bytes += run_bytes(&run);
+            self.runs.push(run);
+            self.places.push((position, piece));
+        }
+        self.size_bytes += object_bytes(&object);
+        self.positions.insert(object.version, position);
+        self.objects.push(object);
+        self.is_laid_out = false;
+    }
+
+    /// Puts the runs in order. Of the first `known` objects, those that are not listed count as
+    /// deleted; of later ones the listing need not know.
+    pub(super) fn lay_out(&mut self, listed: &[ObjectMeta], known: usize) {
+        let there: BTreeSet<_> = listed.iter().map(ObjectVersion::of).collect();
+        for object in self.objects.iter_mut().take(known) {
+            object.gone = !there.contains(&object.version);
+        }
+        let (objects, places) = (&self.objects, &self.places);
+        let is_gone = |run: usize| objects[places[run].0].gone;
+        self.layout = Layout::without(self.kind, &self.runs, is_gone);
+        self.is_laid_out = true;
     }
 
     /// The stream in order.
@@ -214,12 +239,7 @@ impl StreamIndex {
 
     /// Memory that it takes, roughly.
     pub fn size_bytes(&self) -> usize {
-        let runs = self
-            .runs
-            .iter()
-            .map(|run| size_of::<Run>() + run.marks.len() * 40)
-            .sum::<usize>();
-        runs + self.objects.len() * 400
+        self.size_bytes
     }
 
     /// The object that a segment is in.
@@ -333,4 +353,16 @@ impl StreamIndex {
         }
         Ok(bytes)
     }
+}
+
+/// Memory of a run, its place and its step of the layout.
+fn run_bytes(run: &Run) -> usize {
+    let marks = run.marks.capacity() * size_of::<Mark>();
+    size_of::<Run>() + marks + size_of::<(usize, usize)>() + size_of::<Step>()
+}
+
+/// Memory of an object; half of a map's entries are empty at worst.
+fn object_bytes(object: &StreamObject) -> usize {
+    let entry = size_of::<(ObjectVersion, usize)>();
+    size_of::<StreamObject>() + object.key.as_str().len() + 2 * entry
 }

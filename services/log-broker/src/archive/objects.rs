@@ -98,14 +98,14 @@ impl RawObjects {
         }
     }
 
-    /// The runs of an object; none when it has been deleted.
+    /// The runs of an object; `None` when it has been deleted.
     ///
     /// # Errors
     ///
     /// When the store fails or the object cannot be uncompressed.
-    pub async fn runs(&self, key: &ObjectKey) -> Result<Vec<Run>, Error> {
+    pub async fn runs(&self, key: &ObjectKey) -> Result<Option<Vec<Run>>, Error> {
         let object = match self.load(key).await {
-            Err(Error::Gone { .. }) => return Ok(Vec::new()),
+            Err(Error::Gone { .. }) => return Ok(None),
             object => object?,
         };
         self.metrics.records_read.inc_by(object.record_count);
@@ -115,11 +115,8 @@ impl RawObjects {
                 .inc_by(object.malformed_count);
             tracing::warn!(%key, count = object.malformed_count, "object has lines that are no records");
         }
-        Ok(object
-            .pieces
-            .iter()
-            .map(|piece| piece.run.clone())
-            .collect())
+        let runs = object.pieces.iter().map(|piece| piece.run.clone());
+        Ok(Some(runs.collect()))
     }
 
     /// An object.
@@ -169,7 +166,7 @@ impl RawObjects {
     }
 
     /// Does work off the threads that answer calls, and not too much of it at a time.
-    async fn off_thread<T: Send + 'static>(
+    pub(super) async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {

@@ -8,13 +8,13 @@ use moka_objects::{ETag, ObjectMeta, ObjectStore};
 
 use super::AssemblySettings;
 use crate::{
-    archive::{RawObjects, StreamIndex},
+    archive::{GrowingIndex, RawObjects, StreamIndex},
     domain::{
         checkpoint::{Checkpoint, ChunkRange},
         chunk::{cut, has_application_end, spark_application_id, synthetic_end, without_torn_line},
         layout::Step,
         manifest::{AssemblyState, Manifest, ManifestGap},
-        stream::Source,
+        stream::{Source, StreamName},
     },
     error::Error,
     metrics::Metrics,
@@ -33,7 +33,7 @@ pub struct EventLogAssembly {
     pub(super) objects: RawObjects,
     /// Where checkpoint and chunks go.
     pub(super) out: Arc<dyn ObjectStore>,
-    pub(super) index: StreamIndex,
+    growing: GrowingIndex,
     pub(super) metrics: Metrics,
     /// How; may be changed between rounds.
     pub(crate) settings: AssemblySettings,
@@ -76,14 +76,35 @@ impl EventLogAssembly {
             file: file.to_owned(),
             objects,
             out,
-            index: StreamIndex::of_source(&Source::EventLog {
+            growing: GrowingIndex::unsaved(StreamIndex::of_source(&Source::EventLog {
                 file: file.to_owned(),
-            }),
+            })),
             metrics,
             settings,
             decided: None,
             examined_end_bytes: 0,
         }
+    }
+
+    /// The same with the index that is saved in the store, and saved there. `prefix` is that of the
+    /// log's raw objects.
+    #[must_use]
+    pub fn with_saved_index(self, prefix: String) -> Self {
+        let source = Source::EventLog {
+            file: self.file.clone(),
+        };
+        let stream = StreamName {
+            attempt: self.attempt,
+            source,
+        };
+        Self {
+            growing: GrowingIndex::saved(stream, prefix),
+            ..self
+        }
+    }
+
+    pub(super) fn index(&self) -> &StreamIndex {
+        self.growing.index()
     }
 
     /// Does what can be done with the objects that were listed. `ended` is when submission says
@@ -98,9 +119,11 @@ impl EventLogAssembly {
         ended: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<AssemblyStatus, Error> {
-        let known = self.decided.take();
-        self.index.refresh(&self.objects, listed).await?;
-        let mut decided = if let Some(decided) = known {
+        let last_decided = self.decided.take();
+        let known = self.growing.index().objects().len();
+        let refresh = self.growing.refresh(&self.objects, listed, known, None);
+        refresh.await?;
+        let mut decided = if let Some(decided) = last_decided {
             decided
         } else {
             let decided = self.load().await?;
@@ -185,7 +208,7 @@ impl EventLogAssembly {
         now: Timestamp,
     ) -> Result<Option<(ChunkRange, Vec<u8>)>, Error> {
         let start_bytes = decided.position_bytes();
-        let layout = self.index.layout();
+        let layout = self.index().layout();
         let end_bytes = layout.contiguous_end_bytes(start_bytes);
         let waited = now.as_millisecond() - decided.last_chunk_milliseconds;
         let is_due = decided.chunk_count == 0
@@ -196,7 +219,7 @@ impl EventLogAssembly {
             self.examined_end_bytes = end_bytes;
             let limit = self.settings.chunk_bytes;
             let mut bytes = self
-                .index
+                .index()
                 .bytes_from(&self.objects, start_bytes, limit)
                 .await?;
             if start_bytes + bytes.len() as u64 == end_bytes {
@@ -243,7 +266,7 @@ impl EventLogAssembly {
     /// What is missing of the bytes that are not published yet. Raw objects whose bytes are may be
     /// deleted.
     fn gaps_after(&self, position_bytes: u64) -> impl Iterator<Item = ManifestGap> {
-        let gaps = self.index.layout().gaps().map(ManifestGap::from);
+        let gaps = self.index().layout().gaps().map(ManifestGap::from);
         gaps.filter(move |gap| gap.end_offset_bytes > position_bytes)
             .map(move |gap| ManifestGap {
                 start_offset_bytes: gap.start_offset_bytes.max(position_bytes),
@@ -253,20 +276,20 @@ impl EventLogAssembly {
 
     fn is_settled(&self, ended: Timestamp, now: Timestamp) -> bool {
         let quiet_since = self
-            .index
+            .index()
             .last_modified()
             .map_or(ended, |modified| modified.max(ended));
         now.duration_since(quiet_since).unsigned_abs() >= self.settings.settle && now >= quiet_since
     }
 
     fn status(&self, decided: &Checkpoint, now: Timestamp) -> AssemblyStatus {
-        let layout = self.index.layout();
+        let layout = self.index().layout();
         let position = decided.position_bytes();
         let waiting = layout.steps.iter().find_map(|step| match step {
             Step::Segment(segment) if segment.end_bytes > position => Some(segment.run),
             _ => None,
         });
-        let lag = waiting.map(|run| now.duration_since(self.index.modified(run)));
+        let lag = waiting.map(|run| now.duration_since(self.index().modified(run)));
         AssemblyStatus {
             state: decided.state,
             gap_count: self.gaps_after(position).count(),

@@ -61,7 +61,7 @@ impl EventLogAssembly {
         let mut bytes = match length {
             0 => Vec::new(),
             _ => {
-                self.index
+                self.index()
                     .bytes_from(&self.objects, range.start_bytes, length)
                     .await?
             }

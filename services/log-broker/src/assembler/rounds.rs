@@ -16,7 +16,10 @@ use super::{AssemblySettings, AssemblyStatus, EventLogAssembly};
 use crate::{
     applications::{AttemptView, LiveAttempts},
     archive::RawObjects,
-    domain::{keys::KeyGrammar, stream::Source},
+    domain::{
+        keys::KeyGrammar,
+        stream::{Source, StreamName},
+    },
     error::{Error, chain},
     metrics::Metrics,
 };
@@ -165,13 +168,22 @@ impl Assembler {
         }
         let mut statuses = Vec::new();
         for (file, objects) in by_file {
-            let assembly = logs.entry(file).or_insert_with_key(|file| {
-                let (objects, metrics) = (self.objects.clone(), self.metrics.clone());
-                let out = Arc::clone(objects.store());
-                EventLogAssembly::new(attempt.name, file, objects, out, self.settings, metrics)
-            });
+            let assembly = logs
+                .entry(file)
+                .or_insert_with_key(|file| self.assembly(attempt.name, file));
             statuses.push(assembly.advance(objects, attempt.ended, now).await?);
         }
         Ok(statuses)
+    }
+
+    fn assembly(&self, attempt: AttemptName, file: &str) -> EventLogAssembly {
+        let (objects, metrics) = (self.objects.clone(), self.metrics.clone());
+        let out = Arc::clone(objects.store());
+        let assembly = EventLogAssembly::new(attempt, file, objects, out, self.settings, metrics);
+        let source = Source::EventLog {
+            file: file.to_owned(),
+        };
+        let prefix = self.grammar.stream_prefix(&StreamName { attempt, source });
+        assembly.with_saved_index(prefix)
     }
 }

@@ -1,9 +1,11 @@
 //! Which lines are begun and go on in what follows.
 
+use serde::{Deserialize, Serialize};
+
 use super::cri::CriLine;
 
 /// What is begun at the end of some lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenLines {
     /// The last line has no newline.
     torn: bool,

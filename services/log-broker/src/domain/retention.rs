@@ -11,6 +11,8 @@ pub use record::{
 pub use rules::{Keep, ParseRetentionRuleError, RetentionRule, RetentionRules};
 use serde::{Deserialize, Serialize};
 
+use super::stream::StreamKind;
+
 /// A kind of logs that is kept and deleted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +28,23 @@ pub enum LogKind {
 impl LogKind {
     /// All of them, in order.
     pub const ALL: [Self; 3] = [Self::Containers, Self::RawEvents, Self::EventLogs];
+
+    /// The kind of raw logs that a stream is read from.
+    pub fn of_stream(kind: StreamKind) -> Self {
+        match kind {
+            StreamKind::Container => Self::Containers,
+            StreamKind::EventLog => Self::RawEvents,
+        }
+    }
+
+    /// The kind of the streams that are read from it; `None` when it is no raw logs.
+    pub fn stream_kind(self) -> Option<StreamKind> {
+        match self {
+            Self::Containers => Some(StreamKind::Container),
+            Self::RawEvents => Some(StreamKind::EventLog),
+            Self::EventLogs => None,
+        }
+    }
 
     /// Its name in keys.
     pub fn as_str(self) -> &'static str {

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Most marks that a run keeps; above it every other one is dropped.
-const MAX_MARKS: usize = 1024;
+const MAX_MARKS: usize = 128;
 /// How many bytes of a run lie between two of its waypoints, at least.
 pub const WAYPOINT_BYTES: usize = 64 << 10;
 

@@ -9,7 +9,7 @@ use crate::{
     applications::ApplicationView,
     domain::{
         checkpoint::Checkpoint, chunk::EventLogKeys, manifest::Manifest, retention::LogKind,
-        stream::StreamKind,
+        saved_index, stream::StreamKind,
     },
     error::Error,
 };
@@ -30,11 +30,9 @@ impl Retention {
         now: Timestamp,
     ) -> Result<Vec<ObjectMeta>, Error> {
         for attempt in &application.attempts {
-            let found = match kind {
-                LogKind::Containers | LogKind::RawEvents => {
-                    self.raw_objects(attempt.name, kind, limit).await?
-                }
-                LogKind::EventLogs => self.event_log_objects(attempt.name, limit, now).await?,
+            let found = match kind.stream_kind() {
+                Some(stream_kind) => self.raw_objects(attempt.name, stream_kind, limit).await?,
+                None => self.event_log_objects(attempt.name, limit, now).await?,
             };
             if !found.is_empty() {
                 return Ok(found);
@@ -43,45 +41,57 @@ impl Retention {
         Ok(Vec::new())
     }
 
-    /// When the newest object of a kind was put; `None` without any.
+    /// When the newest object of a kind was put; `None` without any. Indexes count only when
+    /// nothing else is left: reading a log makes one, and must not keep the log.
     pub(super) async fn newest(
         &self,
         application: &ApplicationView,
         kind: LogKind,
     ) -> Result<Option<Timestamp>, Error> {
-        let mut newest = None;
+        let (mut newest, mut newest_index) = (None, None);
         for attempt in &application.attempts {
-            let prefix = self.prefix(attempt.name, kind);
-            let listed = self.objects.list(&prefix).await?;
-            newest = newest.max(listed.iter().map(|object| object.modified).max());
+            let Some(stream_kind) = kind.stream_kind() else {
+                newest = newest.max(self.newest_under(&Checkpoint::prefix(attempt.name)).await?);
+                continue;
+            };
+            let prefix = self.raw_prefix(attempt.name, stream_kind);
+            newest = newest.max(self.newest_under(&prefix).await?);
+            let prefix = saved_index::prefix(attempt.name, stream_kind);
+            newest_index = newest_index.max(self.newest_under(&prefix).await?);
         }
-        Ok(newest)
+        Ok(newest.or(newest_index))
     }
 
-    fn prefix(&self, attempt: AttemptName, kind: LogKind) -> String {
+    async fn newest_under(&self, prefix: &str) -> Result<Option<Timestamp>, Error> {
+        let listed = self.objects.list(prefix).await?;
+        Ok(listed.iter().map(|object| object.modified).max())
+    }
+
+    fn raw_prefix(&self, attempt: AttemptName, kind: StreamKind) -> String {
         match kind {
-            LogKind::Containers => self.grammar.containers_prefix(attempt),
-            LogKind::RawEvents => self.grammar.events_prefix(attempt),
-            LogKind::EventLogs => Checkpoint::prefix(attempt),
+            StreamKind::Container => self.grammar.containers_prefix(attempt),
+            StreamKind::EventLog => self.grammar.events_prefix(attempt),
         }
     }
 
+    /// Raw objects, and when there are none the indexes that were made of them.
     async fn raw_objects(
         &self,
         attempt: AttemptName,
-        kind: LogKind,
+        kind: StreamKind,
         limit: usize,
     ) -> Result<Vec<ObjectMeta>, Error> {
-        let stream_kind = match kind {
-            LogKind::Containers => StreamKind::Container,
-            LogKind::RawEvents | LogKind::EventLogs => StreamKind::EventLog,
-        };
         let is_ours = |object: &ObjectMeta| {
             let source = self.grammar.source_of(attempt, object.key.as_str());
-            source.is_some_and(|source| source.kind() == stream_kind)
+            source.is_some_and(|source| source.kind() == kind)
         };
-        let prefix = self.prefix(attempt, kind);
-        self.first_of(&prefix, limit, is_ours).await
+        let prefix = self.raw_prefix(attempt, kind);
+        let found = self.first_of(&prefix, limit, is_ours).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let prefix = saved_index::prefix(attempt, kind);
+        self.first_of(&prefix, limit, |_| true).await
     }
 
     /// The first objects under a prefix that count.

@@ -86,7 +86,8 @@ impl Download {
         let (steps, gaps) = steps_after(&moment, cursor);
         Ok(Self {
             gaps,
-            serving,
+            // Only its beginning has to come in time.
+            serving: serving.answering_by(None),
             target,
             moment,
             encoding,

@@ -44,7 +44,8 @@ impl Follower {
     pub fn new(serving: Serving, target: Target, cursor: Cursor) -> Self {
         serving.metrics.followers.inc();
         Self {
-            serving,
+            // It goes on for as long as the stream.
+            serving: serving.answering_by(None),
             target,
             cursor,
             completeness: Completeness::of(Vec::new(), true),

@@ -141,12 +141,16 @@ impl Serving {
     }
 
     pub(super) async fn moment(&self, target: &Target) -> Result<Moment, Error> {
-        let index = self
+        let (objects, grammar, stream) = (&self.objects, &self.grammar, &target.stream);
+        let refreshed = self
             .indexes
-            .refreshed(&self.objects, &self.grammar, &target.stream)
-            .await?;
+            .refreshed(objects, grammar, stream, self.prepare_until());
+        let index = refreshed.await?;
         let now = self.clock.now();
         let ended = self.has_ended(&target.attempt, index.last_modified(), now);
+        if ended {
+            self.indexes.save_rest(objects, grammar, stream).await;
+        }
         let open_gaps = OpenGaps {
             put_after: before(now, self.settings.gap_wait),
             ended,

@@ -20,7 +20,7 @@ use crate::{
         lines::PlacedLine,
         pattern::Pattern,
         retention::LogKind,
-        stream::{StreamKind, StreamName},
+        stream::StreamName,
     },
     error::Error,
     retention::Retention,
@@ -92,16 +92,23 @@ impl Serving {
             return Err(not_found("there are no logs to search").into());
         }
         let mut page = Page::new(self, request);
+        let mut is_first = true;
         for target in targets {
             if page.is_full() {
                 page.answer.next = Some(end_of(&target.stream, Cursor::Begin));
                 break;
             }
-            if let Some(paused) = page.search(self, &target, cursor).await? {
+            let paused = match page.search(self, &target, cursor).await {
+                // What was found in the streams before is not thrown away.
+                Err(Error::Indexing { .. }) if !is_first => Some(Cursor::Begin),
+                paused => paused?,
+            };
+            if let Some(paused) = paused {
                 page.answer.next = Some(end_of(&target.stream, paused));
                 break;
             }
             cursor = Cursor::Begin;
+            is_first = false;
         }
         let mut answer = page.answer;
         answer.searched_bytes = page.budget.searched_bytes;
@@ -123,7 +130,7 @@ impl Serving {
         let mut targets = Vec::new();
         for attempt in attempts {
             let mut streams = self.stream_names(&attempt).await?;
-            streams.retain(|stream| !record.is_deleted(log_kind(stream.source.kind())));
+            streams.retain(|stream| !record.is_deleted(LogKind::of_stream(stream.source.kind())));
             targets.extend(streams.into_iter().map(|stream| Target {
                 stream,
                 attempt: attempt.clone(),
@@ -274,13 +281,6 @@ impl<'a> Page<'a> {
             collector.push(&line, Cursor::Line(place));
         }
         Ok(())
-    }
-}
-
-fn log_kind(kind: StreamKind) -> LogKind {
-    match kind {
-        StreamKind::Container => LogKind::Containers,
-        StreamKind::EventLog => LogKind::RawEvents,
     }
 }
 

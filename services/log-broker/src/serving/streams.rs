@@ -125,9 +125,9 @@ impl Serving {
             found.objects.first(),
             found.objects.last(),
         ) {
-            let runs = self.objects.runs(&first.key).await?;
+            let runs = self.objects.runs(&first.key).await?.unwrap_or_default();
             view.first_time = runs.iter().filter_map(|run| run.first_time).min();
-            let runs = self.objects.runs(&last.key).await?;
+            let runs = self.objects.runs(&last.key).await?.unwrap_or_default();
             view.last_time = runs.iter().filter_map(|run| run.maximum_time).max();
         }
         Ok(view)

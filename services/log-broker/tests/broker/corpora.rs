@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use moka_log_broker::{
     applications::AttemptView,
-    archive::{Limits, RawObjects, StreamIndex},
+    archive::{GrowingIndex, Limits, RawObjects, StreamIndex},
     assembler::{AssemblySettings, EventLogAssembly},
     domain::{
         chunk::EventLogKeys,
@@ -213,9 +213,11 @@ impl<'a> Desk<'a> {
     async fn index_bytes(&self) -> (Vec<u8>, Vec<NamedGap>) {
         let memory = Arc::new(self.world.store.memory.clone());
         let objects = RawObjects::new(memory, 1 << 20, Metrics::default());
-        let mut index = StreamIndex::of_source(&self.stream.source);
+        let index = StreamIndex::of_source(&self.stream.source);
+        let mut growing = GrowingIndex::unsaved(index);
         let listed = objects.list(&self.stream.prefix()).await.unwrap();
-        index.refresh(&objects, listed).await.unwrap();
+        growing.refresh(&objects, listed, 0, None).await.unwrap();
+        let index = growing.index();
         let mut bytes = Vec::new();
         for segment in index.layout().segments() {
             bytes.extend(index.bytes(&objects, segment).await.unwrap());

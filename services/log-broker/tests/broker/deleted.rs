@@ -41,7 +41,7 @@ fn lines() -> Vec<String> {
     (0..9).map(line).collect()
 }
 
-async fn put(store: &dyn ObjectStore, key: &ObjectKey, bytes: Vec<u8>) {
+pub(crate) async fn put(store: &dyn ObjectStore, key: &ObjectKey, bytes: Vec<u8>) {
     let put = store.put(key, bytes.into(), PutCondition::Always);
     put.await.unwrap();
 }
@@ -57,7 +57,7 @@ async fn ship(store: &dyn ObjectStore) {
 }
 
 /// A process that keeps no object but the last one, an hour later.
-fn process(store: Arc<dyn ObjectStore>) -> Serving {
+pub(crate) fn process(store: Arc<dyn ObjectStore>) -> Serving {
     let applications = Arc::new(FakeApplications::default());
     applications.set(Some(Timestamp::UNIX_EPOCH));
     let later = SystemClock.now() + Duration::from_hours(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use moka_log_broker::{
-    archive::{RawObjects, StepReader, StreamIndex},
+    archive::{GrowingIndex, RawObjects, StepReader, StreamIndex},
     domain::{
         cursor::Cursor,
         stream::{Source, StreamKind},
@@ -45,10 +45,10 @@ async fn indexed(kind: StreamKind, lines: &[String]) -> (StreamIndex, RawObjects
             file: PATH.rsplit('/').next().unwrap().to_owned(),
         },
     };
-    let mut index = StreamIndex::of_source(&source);
+    let mut growing = GrowingIndex::unsaved(StreamIndex::of_source(&source));
     let listed = objects.list("logs/").await.unwrap();
-    index.refresh(&objects, listed).await.unwrap();
-    (index, objects)
+    growing.refresh(&objects, listed, 0, None).await.unwrap();
+    (StreamIndex::clone(growing.index()), objects)
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ use moka_core::{
     clock::{Clock, ManualClock, SystemClock},
 };
 use moka_log_broker::{
-    domain::retention::{DeletionState, LogKind},
+    domain::{
+        retention::{DeletionState, LogKind},
+        saved_index,
+        stream::{Source, StreamName},
+    },
     serving::SourceRequest,
 };
 use moka_objects::{ObjectKey, ObjectMeta};
@@ -17,6 +21,7 @@ use crate::{
     keeping::{LOGS, Place, SHARD, days, logs_of},
     raw::{FILE, attempt, grammar},
     stores,
+    world::driver,
 };
 
 async fn requested_deletion_is_whole_and_proven(place: Place) {
@@ -295,4 +300,65 @@ async fn large_application_is_deleted_in_batches() {
     let proof = place.proof(100).await;
     let keys: BTreeSet<_> = proof.iter().map(|(key, ..)| key).collect();
     assert_eq!((proof.len(), keys.len()), (601, 601));
+}
+
+#[tokio::test]
+async fn saved_indexes_are_deleted_with_their_logs_and_proven() {
+    let (place, clock) = Place::in_memory();
+    place.fill().await;
+    let events = StreamName {
+        attempt: attempt(),
+        source: Source::EventLog {
+            file: FILE.to_owned(),
+        },
+    };
+    let indexes = [saved_index::key(&driver()), saved_index::key(&events)];
+    for index in &indexes {
+        place.put(index, b"index".to_vec()).await;
+    }
+    let mut keeper = place.keeper(&[]);
+    keeper.delete(&place).await.unwrap();
+    keeper.sweeper.finish_open().await;
+    let proven = |proof: Vec<(String, u64, String)>, key: &str| {
+        proof.iter().filter(|(proven, ..)| proven == key).count()
+    };
+    for index in &indexes {
+        assert_eq!(proven(place.proof(1000).await, index), 1, "{index}");
+    }
+    clock.advance(days(2));
+    keeper.sweeper.sweep(SHARD).await;
+    assert_eq!(place.keys("assembly/").await, BTreeSet::new());
+
+    // A replica that read the log before saves what it knows.
+    place.put(&indexes[0], b"late".to_vec()).await;
+    keeper.sweeper.sweep(SHARD).await;
+    assert_eq!(place.keys("assembly/").await, BTreeSet::new());
+    assert_eq!(proven(place.proof(1000).await, &indexes[0]), 2);
+}
+
+#[tokio::test]
+async fn who_reads_a_log_does_not_keep_it() {
+    let (place, clock) = Place::in_memory();
+    place.fill().await;
+    let mut keeper = place.keeper(&["default=30/-/-"]);
+    let index = saved_index::key(&driver());
+    clock.advance(days(29));
+    place.put(&index, b"index".to_vec()).await;
+    for _ in 0..2 {
+        clock.advance(days(1) + SignedDuration::from_hours(1));
+        keeper.sweeper.sweep(SHARD).await;
+    }
+    let state = keeper.state(LogKind::Containers).await;
+    assert_eq!(state, Some(DeletionState::Deleted));
+    assert!(!place.keys("assembly/").await.contains(&index));
+
+    // Nor does an index stay for ever whose log somebody else has deleted.
+    let (place, clock) = Place::in_memory();
+    place.put(&index, b"index".to_vec()).await;
+    let mut keeper = place.keeper(&["default=30/-/-"]);
+    for days_later in [31, 2] {
+        clock.advance(days(days_later));
+        keeper.sweeper.sweep(SHARD).await;
+    }
+    assert_eq!(place.keys("assembly/").await, BTreeSet::new());
 }

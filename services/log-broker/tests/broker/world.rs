@@ -260,5 +260,6 @@ pub(crate) fn serving(
             searches: 2,
         }),
         metrics,
+        answer_by: None,
     }
 }
