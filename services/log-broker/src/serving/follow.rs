@@ -1,6 +1,6 @@
 //! Follows a stream for as long as it may grow.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use moka_core::ErrorReason;
 use tokio::time::Instant;
@@ -8,10 +8,15 @@ use tokio::time::Instant;
 use super::{
     Answer, Serving, Target,
     live_tail::{LiveTail, News},
+    read::counts_right,
 };
 use crate::{
     archive::Limits,
-    domain::{completeness::Completeness, cursor::Cursor, lines::PlacedLine},
+    domain::{
+        completeness::Completeness,
+        cursor::{Cursor, LinePlace},
+        lines::PlacedLine,
+    },
     error::Error,
     metrics::Metrics,
 };
@@ -142,15 +147,27 @@ impl Follower {
         if self.target.attempt.ended.is_some() {
             return None;
         }
-        let (live, container) = self.serving.live_container(&self.target)?;
-        let index = self.serving.moment(&self.target).await.ok()?.index;
-        match LiveTail::open(live, container, place, &index).await {
+        match self.connect(place).await {
             Ok(tail) => tail,
             Err(error) => {
                 tracing::debug!(error = %crate::error::chain(&error), "no connection to the live log");
                 None
             }
         }
+    }
+
+    async fn connect(&mut self, place: LinePlace) -> Result<Option<LiveTail>, Error> {
+        let Some((live, container)) = self.serving.live_container(&self.target) else {
+            return Ok(None);
+        };
+        let opening = LiveTail::open(Arc::clone(&live), container.clone(), place);
+        let Some((tail, lines_before)) = opening.await? else {
+            return Ok(None);
+        };
+        // The archive is listed only for a connection that has the line.
+        let index = self.serving.moment(&self.target).await?.index;
+        let counted = counts_right(&*live, &container, &lines_before, place, &index).await?;
+        Ok(counted.then_some(tail))
     }
 
     fn live_answer(&self, lines: Vec<PlacedLine>) -> Answer {

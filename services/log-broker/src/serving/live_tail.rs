@@ -11,9 +11,9 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::read::{OVERLAP, counts_right};
+use super::read::OVERLAP;
 use crate::{
-    archive::{Limits, StreamIndex},
+    archive::Limits,
     cluster::{LiveContainer, LiveLines, LiveLogs},
     domain::{cursor::LinePlace, lines::PlacedLine},
     error::Error,
@@ -58,8 +58,8 @@ impl std::fmt::Debug for LiveTail {
 }
 
 impl LiveTail {
-    /// Connects behind a line. `None` when the present file does not have it, so that what is in
-    /// between has to come from the archive.
+    /// Connects behind a line, and gives the first lines that came up to it. `None` when the
+    /// present file does not have it, so that what is in between has to come from the archive.
     ///
     /// # Errors
     ///
@@ -68,8 +68,7 @@ impl LiveTail {
         live: Arc<dyn LiveLogs>,
         container: LiveContainer,
         place: LinePlace,
-        index: &StreamIndex,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Option<(Self, Vec<PlacedLine>)>, Error> {
         let file_begin = match live.first_time(&container).await? {
             Some(time) if time <= place.time => time,
             _ => return Ok(None),
@@ -88,11 +87,7 @@ impl LiveTail {
         let Ok(found) = timeout(FINDING, tail.find(place)).await else {
             return Ok(None);
         };
-        let Some(lines_before) = found? else {
-            return Ok(None);
-        };
-        let counted = counts_right(&*tail.live, &tail.container, &lines_before, place, index);
-        Ok(counted.await?.then_some(tail))
+        Ok(found?.map(|lines_before| (tail, lines_before)))
     }
 
     /// Reads up to a line, and returns the first lines that came before it or the line itself.
@@ -102,7 +97,7 @@ impl LiveTail {
         while let Some(lines) = self.lines.next().await {
             let mut lines = lines?;
             let found = lines.iter().position(|line| line.place == place);
-            size_bytes += lines.iter().map(|line| line.line.text.len()).sum::<usize>();
+            size_bytes += text_bytes(&lines);
             if let Some(found) = found {
                 self.pending = lines.split_off(found + 1);
             }
@@ -128,13 +123,13 @@ impl LiveTail {
             }
         }
         let deadline = Instant::now() + GATHER;
-        let mut size_bytes: usize = lines.iter().map(|line| line.line.text.len()).sum();
+        let mut size_bytes = text_bytes(&lines);
         while lines.len() < limits.lines && size_bytes < limits.text_bytes {
             // An end of the stream is met again by the next call.
             let Ok(Some(Ok(more))) = timeout_at(deadline, self.lines.next()).await else {
                 break;
             };
-            size_bytes += more.iter().map(|line| line.line.text.len()).sum::<usize>();
+            size_bytes += text_bytes(&more);
             lines.extend(more);
         }
         match self.live.first_time(&self.container).await {
@@ -142,4 +137,8 @@ impl LiveTail {
             _ => News::Over,
         }
     }
+}
+
+fn text_bytes(lines: &[PlacedLine]) -> usize {
+    lines.iter().map(|line| line.line.text.len()).sum()
 }
