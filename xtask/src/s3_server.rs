@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use moka_objects::{S3Credentials, S3Options, S3Store};
 use tempfile::TempDir;
 
 use crate::{
@@ -29,6 +30,8 @@ impl TemporaryS3 {
     pub const ACCESS_KEY_ID: &str = "moka";
     /// That key.
     pub const SECRET_ACCESS_KEY: &str = "moka-test-secret";
+    /// Where it says that it is.
+    pub const REGION: &str = "us-east-1";
 
     /// Starts one and waits until it takes connections.
     ///
@@ -50,6 +53,27 @@ impl TemporaryS3 {
         }
         let log = tail(&folder.path().join("versitygw.log"));
         bail!("versitygw does not start; {log}")
+    }
+
+    /// An empty bucket, made with the server's key.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn bucket(&self, name: &str) -> Result<S3Store> {
+        let options = S3Options {
+            endpoint: Some(self.endpoint()),
+            region: Some(Self::REGION.to_owned()),
+            path_style: true,
+            credentials: Some(S3Credentials {
+                access_key_id: Self::ACCESS_KEY_ID.to_owned(),
+                secret_access_key: Self::SECRET_ACCESS_KEY.to_owned(),
+                session_token: None,
+            }),
+            ..S3Options::new(name)
+        };
+        let store = S3Store::open(options).await;
+        store.create_bucket().await?;
+        Ok(store)
     }
 
     /// `http://127.0.0.1:<port>`.

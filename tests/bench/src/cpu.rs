@@ -1,6 +1,6 @@
 //! How long programs were on a core: what the machine's other work does not change.
 
-use std::{path::Path, process::ExitStatus};
+use std::process::ExitStatus;
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
@@ -13,12 +13,9 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// # Errors
 /// When there is no such process.
 pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"))?;
-    // The name in brackets may have spaces.
-    let (_, fields) = stat.rsplit_once(')').context("the process has a name")?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = || -> Result<f64> { Ok(fields.next().context("a time")?.parse()?) };
-    Ok((ticks()? + ticks()?) / TICKS_PER_SECOND)
+    let fields = fields(process)?;
+    let ticks = |index: usize| -> Result<f64> { Ok(fields.get(index).context("a time")?.parse()?) };
+    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
 /// Runs a program to its end and tells the CPU time of it.
@@ -29,16 +26,17 @@ pub(crate) async fn run_and_time(command: &mut Command) -> Result<(ExitStatus, f
     let mut child = command.kill_on_drop(true).spawn()?;
     let process = child.id().context("it runs")?;
     // An ended process keeps its times until somebody asks for its status.
-    while state(process)? != 'Z' {
+    while fields(process)?.first().is_some_and(|state| state != "Z") {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let seconds = cpu_seconds(process)?;
     Ok((child.wait().await?, seconds))
 }
 
-fn state(process: u32) -> Result<char> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"))?;
+/// What Linux tells of a process, from its state on.
+fn fields(process: u32) -> Result<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name in brackets may have spaces.
     let (_, fields) = stat.rsplit_once(')').context("the process has a name")?;
-    let state = fields.trim_start().chars().next();
-    state.context("a process has a state")
+    Ok(fields.split_whitespace().map(str::to_owned).collect())
 }

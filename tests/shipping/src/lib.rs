@@ -17,7 +17,7 @@ mod store_proxy;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
-use moka_objects::{S3Credentials, S3Options, S3Store};
+use moka_objects::S3Store;
 use moka_xtask::s3_server::TemporaryS3;
 pub use report::Report;
 use tempfile::TempDir;
@@ -46,21 +46,6 @@ pub async fn runs(first_seed: u32, run_count: u32) -> Report {
 /// A real S3 server with an empty bucket.
 async fn store() -> (TemporaryS3, Arc<S3Store>) {
     let server = TemporaryS3::start().await.unwrap();
-    let store = Arc::new(S3Store::open(options(server.endpoint())).await);
-    store.create_bucket().await.unwrap();
-    (server, store)
-}
-
-fn options(endpoint: String) -> S3Options {
-    S3Options {
-        endpoint: Some(endpoint),
-        region: Some("us-east-1".to_owned()),
-        path_style: true,
-        credentials: Some(S3Credentials {
-            access_key_id: TemporaryS3::ACCESS_KEY_ID.to_owned(),
-            secret_access_key: TemporaryS3::SECRET_ACCESS_KEY.to_owned(),
-            session_token: None,
-        }),
-        ..S3Options::new(BUCKET)
-    }
+    let store = server.bucket(BUCKET).await.unwrap();
+    (server, Arc::new(store))
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use moka_core::{
@@ -35,10 +35,9 @@ pub(super) struct Filler {
 }
 
 /// Lines of one object.
-#[derive(Clone)]
-pub(super) struct Batch {
-    pub(super) offset_bytes: u64,
-    pub(super) text: Arc<[u8]>,
+struct Batch {
+    offset_bytes: u64,
+    text: String,
 }
 
 impl Filler {
@@ -57,23 +56,17 @@ impl Filler {
         })
     }
 
-    /// Puts a log of at least so many bytes there, and returns its last batch.
-    pub(super) async fn fill(&self, size_bytes: u64) -> Result<Batch> {
+    /// Puts a log of at least so many bytes there, and returns how many it has.
+    pub(super) async fn fill(&self, size_bytes: u64) -> Result<u64> {
         let mut lines = Lines::default();
         let batches =
             std::iter::from_fn(|| (lines.offset_bytes < size_bytes).then(|| lines.batch()));
-        let puts = stream::iter(batches).map(async |batch| {
-            self.put(batch.clone()).await?;
-            Ok::<_, anyhow::Error>(batch)
-        });
-        let last = puts
-            .buffered(CONCURRENCY)
-            .try_fold(None, async |_, batch| Ok(Some(batch)));
-        last.await?.context("a log has lines")
+        let puts = stream::iter(batches).map(async |batch| self.put(batch).await);
+        puts.buffered(CONCURRENCY).try_collect::<()>().await?;
+        Ok(lines.offset_bytes)
     }
 
-    /// Puts a batch there, which may be there already.
-    pub(super) async fn put(&self, batch: Batch) -> Result<()> {
+    async fn put(&self, batch: Batch) -> Result<()> {
         let object = tokio::task::spawn_blocking(move || encoded(&batch)).await??;
         let mut unique = [0; 16];
         SystemEntropy.fill(&mut unique);
@@ -95,7 +88,7 @@ fn encoded(batch: &Batch) -> Result<Vec<u8>> {
         generation: &GENERATION.to_string(),
         cluster: "bench",
     };
-    for (start, line, torn) in lines(&batch.text) {
+    for (start, line, torn) in lines(batch.text.as_bytes()) {
         let offset_bytes = batch.offset_bytes + start as u64;
         record.write(&mut encoder, offset_bytes, line, torn)?;
     }
@@ -136,10 +129,7 @@ impl Lines {
         }
         let offset_bytes = self.offset_bytes;
         self.offset_bytes += text.len() as u64;
-        Batch {
-            offset_bytes,
-            text: text.into_bytes().into(),
-        }
+        Batch { offset_bytes, text }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use moka_objects::{DirectoryStore, ObjectStore, S3Credentials, S3Options, S3Store};
+use moka_objects::{DirectoryStore, ObjectStore};
 use moka_xtask::s3_server::TemporaryS3;
 use tempfile::TempDir;
 
 const BUCKET: &str = "bench";
-const REGION: &str = "us-east-1";
+const REGION: &str = TemporaryS3::REGION;
 
 /// An empty object store. It goes when this is dropped.
 pub(super) struct LogStore {
@@ -34,19 +34,7 @@ impl LogStore {
     pub(super) async fn s3() -> Result<Self> {
         let server = TemporaryS3::start().await?;
         let endpoint = server.endpoint();
-        let options = S3Options {
-            endpoint: Some(endpoint.clone()),
-            region: Some(REGION.to_owned()),
-            path_style: true,
-            credentials: Some(S3Credentials {
-                access_key_id: TemporaryS3::ACCESS_KEY_ID.to_owned(),
-                secret_access_key: TemporaryS3::SECRET_ACCESS_KEY.to_owned(),
-                session_token: None,
-            }),
-            ..S3Options::new(BUCKET)
-        };
-        let store = S3Store::open(options).await;
-        store.create_bucket().await?;
+        let store = server.bucket(BUCKET).await?;
         Ok(Self {
             kind: Kind::S3,
             url: format!("s3://{BUCKET}?endpoint={endpoint}&path_style=true&region={REGION}"),
