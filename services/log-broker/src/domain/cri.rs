@@ -1,6 +1,6 @@
 //! The lines that a container runtime writes: `<RFC3339Nano> stdout|stderr P|F <text>`.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
 /// A container's two outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,11 +58,57 @@ pub fn parse_api_line(line: &[u8]) -> Option<(Timestamp, &[u8])> {
 }
 
 fn parse_time(text: &[u8]) -> Option<Timestamp> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    parse_utc_time(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+/// Reads `2026-11-21T03:04:05.678901234Z`, as runtimes write times, many times faster than a parser
+/// of every form; `None` for the other forms.
+fn parse_utc_time(text: &[u8]) -> Option<Timestamp> {
+    let (seconds, rest) = text.split_first_chunk::<19>()?;
+    let [y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0, b'T', clock @ ..] = seconds else {
+        return None;
+    };
+    let [h1, h0, b':', i1, i0, b':', s1, s0] = clock else {
+        return None;
+    };
+    let year = two_digits(*y3, *y2)? * 100 + two_digits(*y1, *y0)?;
+    let small = |tens: u8, ones: u8| i8::try_from(two_digits(tens, ones)?).ok();
+    let time = DateTime::new(
+        year,
+        small(*m1, *m0)?,
+        small(*d1, *d0)?,
+        small(*h1, *h0)?,
+        small(*i1, *i0)?,
+        small(*s1, *s0)?,
+        nanoseconds(rest)?,
+    );
+    Offset::UTC.to_timestamp(time.ok()?).ok()
+}
+
+/// Reads what follows the seconds: `Z`, or a point, at most nine digits and `Z`.
+fn nanoseconds(rest: &[u8]) -> Option<i32> {
+    let digits = match rest {
+        [b'Z'] => return Some(0),
+        [b'.', digits @ .., b'Z'] if (1..=9).contains(&digits.len()) => digits,
+        _ => return None,
+    };
+    let mut value = 0;
+    for place in 0..9 {
+        value = value * 10 + digits.get(place).map_or(Some(0), |byte| digit(*byte))?;
+    }
+    Some(value)
+}
+
+fn two_digits(tens: u8, ones: u8) -> Option<i16> {
+    i16::try_from(digit(tens)? * 10 + digit(ones)?).ok()
+}
+
+fn digit(byte: u8) -> Option<i32> {
+    byte.is_ascii_digit().then(|| i32::from(byte - b'0'))
 }
 
 fn split_at_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let position = bytes.iter().position(|byte| *byte == b' ')?;
+    let position = memchr::memchr(b' ', bytes)?;
     Some((&bytes[..position], &bytes[position + 1..]))
 }
 
@@ -118,6 +164,25 @@ mod tests {
             let parsed = CriLine::parse(&line).unwrap();
             prop_assert_eq!(parsed.time, time);
             prop_assert_eq!(parsed.text, &text[..]);
+        }
+
+        #[test]
+        fn times_are_those_of_the_general_parser(
+            seconds in -62_167_219_200_i64..250_000_000_000,
+            fraction in "|\\.[0-9]{1,10}",
+            damage in prop::option::of((0_usize..30, any::<u8>())),
+        ) {
+            let time = Timestamp::from_second(seconds).unwrap();
+            let mut text = format!("{time:.0}").replace('Z', &format!("{fraction}Z")).into_bytes();
+            if let Some((position, byte)) = damage && position < text.len() {
+                text[position] = byte;
+            }
+            let general = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
+            if let Some(fast) = parse_utc_time(&text) {
+                prop_assert_eq!(Some(fast), general);
+            } else {
+                prop_assert!(fraction.len() > 10 || damage.is_some() || general.is_none());
+            }
         }
     }
 }

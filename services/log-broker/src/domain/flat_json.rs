@@ -4,16 +4,25 @@
 //!
 //! Whatever is not of this form is left to the general reader, which also says what is wrong.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::record::Wire;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// The record; `None` when it is not of the simple form, whether or not it is JSON.
-pub(super) fn wire(json: &[u8]) -> Option<Wire<'_>> {
-    let json = std::str::from_utf8(json).ok()?;
+/// Where the parts of a record are that the next one has otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The digits of the offset.
+    pub(super) offset: Range<usize>,
+    /// What is between the quotation marks of `log`.
+    pub(super) log: Range<usize>,
+}
+
+/// The record, and its places when its offset stands before its `log`; `None` when it is not of the
+/// simple form, whether or not it is JSON.
+pub(super) fn wire(json: &[u8]) -> Option<(Wire<'_>, Option<Places>)> {
     let mut scanner = Scanner { json, position: 0 };
     let mut fields = Fields::default();
     scanner.take(b'{')?;
@@ -26,10 +35,55 @@ pub(super) fn wire(json: &[u8]) -> Option<Wire<'_>> {
         fields.read(name, &mut scanner)?;
         match scanner.next()? {
             b',' => {}
-            b'}' if scanner.is_at_end() => return fields.wire(),
+            b'}' if scanner.is_at_end() => {
+                let places = fields.places();
+                return Some((fields.wire()?, places));
+            }
             _ => return None,
         }
     }
+}
+
+/// The number that digits stand for, without sign, point and exponent.
+pub(super) fn integer(digits: &[u8]) -> Option<u64> {
+    // A zero in front makes it no JSON.
+    let is_plain = digits.len() == 1 || digits.first() != Some(&b'0');
+    let text = std::str::from_utf8(digits).ok()?;
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// The text that stands between two quotation marks; `None` when something else is there.
+pub(super) fn text(quoted: &[u8]) -> Option<Cow<'_, str>> {
+    if is_plain(quoted) {
+        return std::str::from_utf8(quoted).ok().map(Cow::Borrowed);
+    }
+    let mut text = Vec::with_capacity(quoted.len());
+    let mut start = 0;
+    while let Some(escape) = special_from(quoted, start) {
+        text.extend_from_slice(&quoted[start..escape]);
+        let [b'\\', letter, ..] = quoted[escape..] else {
+            return None;
+        };
+        text.push(match letter {
+            b'"' | b'\\' | b'/' => letter,
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            _ => return None,
+        });
+        start = escape + 2;
+    }
+    text.extend_from_slice(&quoted[start..]);
+    String::from_utf8(text).ok().map(Cow::Owned)
+}
+
+/// Whether the bytes stand for themselves. Written so that many are looked at at once.
+fn is_plain(quoted: &[u8]) -> bool {
+    let is_plain = |part: &[u8]| !part.iter().fold(false, |any, byte| any | is_special(*byte));
+    let (parts, rest) = quoted.as_chunks::<32>();
+    parts.iter().all(|part| is_plain(part)) && is_plain(rest)
 }
 
 #[derive(Default)]
@@ -40,11 +94,14 @@ struct Fields<'a> {
     log: Option<Cow<'a, str>>,
     log_base64: Option<Cow<'a, str>>,
     torn: Option<bool>,
+    offset_place: Range<usize>,
+    log_place: Range<usize>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads the value of a field. A second one of the same name is not simple.
     fn read(&mut self, name: &str, scanner: &mut Scanner<'a>) -> Option<()> {
+        let start = scanner.position;
         let text = match name {
             "path" => &mut self.path,
             "generation" => &mut self.generation,
@@ -52,6 +109,7 @@ impl<'a> Fields<'a> {
             "log_base64" => &mut self.log_base64,
             "offset" => {
                 let is_first = self.offset.replace(scanner.integer()?).is_none();
+                self.offset_place = start..scanner.position;
                 return is_first.then_some(());
             }
             "torn" => {
@@ -61,7 +119,20 @@ impl<'a> Fields<'a> {
             _ => return scanner.pass(),
         };
         scanner.take(b'"')?;
-        text.replace(scanner.text()?).is_none().then_some(())
+        let is_first = text.replace(scanner.text()?).is_none();
+        if name == "log" {
+            self.log_place = start + 1..scanner.position - 1;
+        }
+        is_first.then_some(())
+    }
+
+    fn places(&self) -> Option<Places> {
+        let is_told = self.offset.is_some() && self.log.is_some();
+        let places = Places {
+            offset: self.offset_place.clone(),
+            log: self.log_place.clone(),
+        };
+        Some(places).filter(|places| is_told && places.offset.end <= places.log.start)
     }
 
     fn wire(self) -> Option<Wire<'a>> {
@@ -77,13 +148,13 @@ impl<'a> Fields<'a> {
 }
 
 struct Scanner<'a> {
-    json: &'a str,
+    json: &'a [u8],
     position: usize,
 }
 
 impl<'a> Scanner<'a> {
     fn next(&mut self) -> Option<u8> {
-        let byte = *self.json.as_bytes().get(self.position)?;
+        let byte = *self.json.get(self.position)?;
         self.position += 1;
         Some(byte)
     }
@@ -99,57 +170,25 @@ impl<'a> Scanner<'a> {
     /// The rest of a text whose first quotation mark is behind, and its last one.
     fn text(&mut self) -> Option<Cow<'a, str>> {
         let start = self.position;
-        let end = special_from(self.json.as_bytes(), start)?;
+        let mut end = special_from(self.json, start)?;
+        while self.json[end] == b'\\' {
+            end = special_from(self.json, end + 2)?;
+        }
         self.position = end + 1;
-        match self.json.as_bytes()[end] {
-            b'"' => Some(Cow::Borrowed(&self.json[start..end])),
-            b'\\' => self.text_with_escapes(start, end).map(Cow::Owned),
-            _ => None,
-        }
+        let quoted = &self.json[start..end];
+        text(quoted).filter(|_| self.json[end] == b'"')
     }
 
-    /// A text whose first escape is at `escape`, and the position is behind it.
-    fn text_with_escapes(&mut self, start: usize, mut escape: usize) -> Option<String> {
-        let bytes = self.json.as_bytes();
-        // A text is most of its record.
-        let mut text = String::with_capacity(bytes.len() - start);
-        text.push_str(&self.json[start..escape]);
-        loop {
-            match self.next()? {
-                byte @ (b'"' | b'\\' | b'/') => text.push(byte.into()),
-                b'n' => text.push('\n'),
-                b't' => text.push('\t'),
-                b'r' => text.push('\r'),
-                b'b' => text.push('\u{8}'),
-                b'f' => text.push('\u{c}'),
-                _ => return None,
-            }
-            let start = self.position;
-            escape = special_from(bytes, start)?;
-            text.push_str(&self.json[start..escape]);
-            self.position = escape + 1;
-            match bytes[escape] {
-                b'"' => return Some(text),
-                b'\\' => {}
-                _ => return None,
-            }
-        }
-    }
-
-    /// A number without sign, point and exponent.
     fn integer(&mut self) -> Option<u64> {
-        let rest = &self.json.as_bytes()[self.position..];
+        let rest = &self.json[self.position..];
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        // A zero in front makes it no JSON.
-        let is_plain = length == 1 || rest.first() != Some(&b'0');
-        let digits = &self.json[self.position..self.position + length];
         self.position += length;
-        digits.parse().ok().filter(|_| is_plain)
+        integer(&rest[..length])
     }
 
     fn truth(&mut self) -> Option<bool> {
         let rest = &self.json[self.position..];
-        let truth = [("true", true), ("false", false)];
+        let truth = [(&b"true"[..], true), (b"false", false)];
         let (word, value) = truth.into_iter().find(|(word, _)| rest.starts_with(word))?;
         self.position += word.len();
         Some(value)
@@ -157,7 +196,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes the value of an unknown field.
     fn pass(&mut self) -> Option<()> {
-        match self.json.as_bytes().get(self.position)? {
+        match self.json.get(self.position)? {
             b'"' => {
                 self.position += 1;
                 self.text().map(|_| ())
@@ -168,7 +207,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Where the next byte is that ends a text, begins an escape or may not be in a text.
+/// Whether the byte ends a text, begins an escape or may not be in a text.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// Where the next special byte is.
 fn special_from(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = bytes.get(start..)?;
     let (words, tail) = rest.as_chunks::<8>();
@@ -178,8 +222,7 @@ fn special_from(bytes: &[u8], start: usize) -> Option<usize> {
             return Some(start + index * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let position = tail.iter().position(is_special)?;
+    let position = tail.iter().position(|byte| is_special(*byte))?;
     Some(start + words.len() * 8 + position)
 }
 
@@ -199,6 +242,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// The record alone.
+    fn wire(json: &[u8]) -> Option<Wire<'_>> {
+        super::wire(json).map(|(wire, _)| wire)
+    }
 
     #[test]
     fn what_shippers_write_is_simple() {
@@ -267,9 +315,10 @@ mod tests {
 
         #[test]
         fn special_bytes_are_found(bytes: Vec<u8>, start in 0..20_usize) {
-            let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-            let expected = bytes.iter().skip(start).position(is_special);
+            let special = |byte: &u8| [b'"', b'\\'].contains(byte) || *byte < 0x20;
+            let expected = bytes.iter().skip(start).position(special);
             prop_assert_eq!(special_from(&bytes, start), expected.map(|at| at + start));
+            prop_assert_eq!(is_plain(&bytes), !bytes.iter().any(special));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! One line of a raw object, as Fluent Bit or log-shipper wrote it.
 
+mod reader;
+
 use std::{borrow::Cow, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use super::flat_json;
+pub use self::reader::RecordReader;
 
 /// One file as it was before it was rotated or written anew: what log-shipper calls
 /// `<inode>-<birth_nanoseconds>`. Ordered by birth.
@@ -96,26 +98,36 @@ impl<'a> RawRecord<'a> {
     ///
     /// [`RecordError`] when it is no record.
     pub fn parse(json: &'a [u8]) -> Result<Self, RecordError> {
-        let wire = match flat_json::wire(json) {
-            Some(wire) => wire,
-            None => serde_json::from_slice(json)?,
-        };
-        if wire.offset > MAX_OFFSET_BYTES {
-            return Err(RecordError::Offset);
-        }
+        RecordReader::default().read(json)
+    }
+
+    fn of_wire(wire: Wire<'a>) -> Result<Self, RecordError> {
         let line = match (wire.log, wire.log_base64) {
-            (Some(Cow::Borrowed(text)), _) => Cow::Borrowed(text.as_bytes()),
-            (Some(Cow::Owned(text)), _) => Cow::Owned(text.into_bytes()),
+            (Some(text), _) => bytes_of(text),
             (None, Some(encoded)) => Cow::Owned(STANDARD.decode(encoded.as_bytes())?),
             (None, None) => return Err(RecordError::NoLine),
         };
         Ok(Self {
             path: wire.path,
-            offset_bytes: wire.offset,
+            offset_bytes: checked_offset(wire.offset)?,
             generation: wire.generation.and_then(|text| text.parse().ok()),
             line,
             torn: wire.torn,
         })
+    }
+}
+
+fn checked_offset(offset_bytes: u64) -> Result<u64, RecordError> {
+    if offset_bytes > MAX_OFFSET_BYTES {
+        return Err(RecordError::Offset);
+    }
+    Ok(offset_bytes)
+}
+
+fn bytes_of(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
 }
 

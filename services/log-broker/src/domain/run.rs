@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     cri::CriLine,
     open_lines::OpenLines,
-    record::{Generation, RawRecord},
+    record::{Generation, RawRecord, RecordReader},
 };
 
 /// Most marks that a run keeps; above it every other one is dropped.
@@ -90,20 +90,22 @@ impl RawObject {
     pub fn parse(bytes: &[u8]) -> Self {
         let mut object = Self::default();
         let mut builder = Builder::default();
+        let mut records = RecordReader::default();
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
             let json = &bytes[start..end];
-            start = end + 1;
             if json.is_empty() {
+                start = end + 1;
                 continue;
             }
-            match RawRecord::parse(json) {
+            match records.read(json) {
                 Ok(record) => {
                     object.record_count += 1;
-                    builder.push(&record, &mut object.pieces);
+                    builder.push(&record, bytes.len() - start, &mut object.pieces);
                 }
                 Err(_not_a_record) => object.malformed_count += 1,
             }
+            start = end + 1;
         }
         object
             .pieces
@@ -135,7 +137,8 @@ struct Builder {
 }
 
 impl Builder {
-    fn push(&mut self, record: &RawRecord<'_>, finished: &mut Vec<Piece>) {
+    /// Takes a record; of the object's bytes so many are left, with it.
+    fn push(&mut self, record: &RawRecord<'_>, left_bytes: usize, finished: &mut Vec<Piece>) {
         let continues = self
             .current
             .as_mut()
@@ -144,7 +147,7 @@ impl Builder {
             finished.extend(self.current.take().map(Open::close));
         }
         self.current
-            .get_or_insert_with(|| Open::new(record))
+            .get_or_insert_with(|| Open::new(record, left_bytes))
             .push(record);
     }
 }
@@ -158,7 +161,7 @@ struct Open {
 }
 
 impl Open {
-    fn new(record: &RawRecord<'_>) -> Self {
+    fn new(record: &RawRecord<'_>, capacity_bytes: usize) -> Self {
         let run = Run {
             path: Arc::from(&*record.path),
             generation: record.generation,
@@ -175,7 +178,8 @@ impl Open {
         Self {
             piece: Piece {
                 run,
-                bytes: Vec::new(),
+                // Lines are shorter than their records. What is not written to costs nothing.
+                bytes: Vec::with_capacity(capacity_bytes),
                 waypoints: Vec::new(),
             },
             marks_every: 1,
@@ -252,7 +256,7 @@ impl Open {
 
     fn close(self) -> Piece {
         let mut piece = self.piece;
-        // It is kept for a while, and grew by doubling.
+        // It is kept for a while.
         piece.bytes.shrink_to_fit();
         piece
     }
