@@ -7,6 +7,8 @@ mod read;
 mod saved;
 mod search;
 mod steps;
+mod turns;
+mod uncompressed;
 
 pub use growing::{GrowingIndex, Progress, SAVED_FROM_OBJECTS};
 pub use index::{ObjectPart, StreamIndex, StreamObject};

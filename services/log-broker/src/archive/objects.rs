@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Read,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,6 +10,10 @@ use bytes::Bytes;
 use moka_objects::{MAX_OBJECT_SIZE_BYTES, Object, ObjectKey, ObjectMeta, ObjectStore};
 use tokio::sync::Semaphore;
 
+use super::{
+    turns::Turns,
+    uncompressed::{Buffers, check_size},
+};
 use crate::{
     domain::{
         run::{Piece, RawObject, Run},
@@ -20,15 +23,14 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Most bytes that one object may become when it is uncompressed.
-const MAX_UNCOMPRESSED_BYTES: u64 = 256 << 20;
 /// How much of a large object is read at once.
 const RANGE_BYTES: u64 = 32 << 20;
 /// Objects that are uncompressed and parsed at a time: each takes several times its text.
 const PARSED_AT_ONCE: usize = 2;
+/// Objects that are read before somebody asks for them.
+const READ_AHEAD_AT_ONCE: usize = 2;
 /// Objects in a page of a listing.
 const PAGE_SIZE: usize = 1000;
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Reads raw objects. Clones share the cache.
 #[derive(Debug, Clone)]
@@ -37,6 +39,10 @@ pub struct RawObjects {
     cache: Arc<Mutex<Cache>>,
     /// Bounds what is uncompressed at a time, however many are read.
     parsing: Arc<Semaphore>,
+    /// Bounds what is read ahead.
+    reading_ahead: Arc<Semaphore>,
+    turns: Turns,
+    buffers: Arc<Buffers>,
     metrics: Metrics,
 }
 
@@ -62,6 +68,9 @@ impl RawObjects {
             store,
             cache: Arc::new(Mutex::new(cache)),
             parsing: Arc::new(Semaphore::new(PARSED_AT_ONCE)),
+            reading_ahead: Arc::new(Semaphore::new(READ_AHEAD_AT_ONCE)),
+            turns: Turns::default(),
+            buffers: Arc::default(),
             metrics,
         }
     }
@@ -129,12 +138,36 @@ impl RawObjects {
         if let Some(object) = self.cache().get(key) {
             return Ok(object);
         }
+        let _turn = self.turns.take(key).await;
+        if let Some(object) = self.cache().get(key) {
+            return Ok(object);
+        }
         let bytes = self.fetch(key).await?;
-        let name = key.clone();
-        let parse = move || Ok(Arc::new(RawObject::parse(&uncompressed(&name, bytes)?)));
-        let object = self.off_thread(parse).await?;
+        let (name, buffers) = (key.clone(), Arc::clone(&self.buffers));
+        let parse = move || buffers.with_plain(&name, &bytes, RawObject::parse);
+        let object = Arc::new(self.off_thread(parse).await?);
         self.cache().put(key, &object);
         Ok(object)
+    }
+
+    /// Begins to read an object that is likely to be asked for next. Whoever asks for it is told
+    /// what goes wrong.
+    pub(super) fn read_ahead(&self, key: &ObjectKey) {
+        if self.cache().entries.contains_key(key) {
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.reading_ahead).try_acquire_owned() else {
+            return;
+        };
+        let (objects, key) = (self.clone(), key.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it changes nothing outside, so that it may end with the process"
+        )]
+        tokio::spawn(async move {
+            let _permit = permit;
+            drop(objects.load(&key).await);
+        });
     }
 
     /// An object, unless its text shows that nothing of what is searched is in it: then it is not
@@ -152,11 +185,12 @@ impl RawObjects {
             return Ok(Some(object));
         }
         let bytes = self.fetch(key).await?;
-        let name = key.clone();
+        let (name, buffers) = (key.clone(), Arc::clone(&self.buffers));
         let read = move || {
-            let plain = uncompressed(&name, bytes)?;
-            let may_hold = screen.is_none_or(|screen| screen.may_hold(&plain));
-            Ok(may_hold.then(|| Arc::new(RawObject::parse(&plain))))
+            buffers.with_plain(&name, &bytes, |plain| {
+                let may_hold = screen.is_none_or(|screen| screen.may_hold(plain));
+                may_hold.then(|| Arc::new(RawObject::parse(plain)))
+            })
         };
         let object = self.off_thread(read).await?;
         if let Some(object) = &object {
@@ -185,9 +219,7 @@ impl RawObjects {
         if first.size_bytes <= first.bytes.len() as u64 {
             return Ok(first.bytes);
         }
-        if first.size_bytes > MAX_UNCOMPRESSED_BYTES {
-            return Err(too_large(key));
-        }
+        check_size(key, first.size_bytes)?;
         let mut bytes = first.bytes.to_vec();
         while (bytes.len() as u64) < first.size_bytes {
             let start = bytes.len() as u64;
@@ -243,60 +275,10 @@ impl Cache {
     }
 }
 
-fn uncompressed(key: &ObjectKey, bytes: Bytes) -> Result<Bytes, Error> {
-    if !bytes.starts_with(&ZSTD_MAGIC) {
-        return Ok(bytes);
-    }
-    let damaged = |error: std::io::Error| Error::Damaged {
-        key: key.to_string(),
-        problem: error.to_string(),
-    };
-    let mut plain = Vec::new();
-    let decoder = zstd::stream::read::Decoder::with_buffer(&*bytes).map_err(damaged)?;
-    decoder
-        .take(MAX_UNCOMPRESSED_BYTES + 1)
-        .read_to_end(&mut plain)
-        .map_err(damaged)?;
-    if plain.len() as u64 > MAX_UNCOMPRESSED_BYTES {
-        return Err(too_large(key));
-    }
-    Ok(plain.into())
-}
-
-fn too_large(key: &ObjectKey) -> Error {
-    let limit_mebibytes = MAX_UNCOMPRESSED_BYTES >> 20;
-    Error::Damaged {
-        key: key.to_string(),
-        problem: format!("more than {limit_mebibytes} MiB"),
-    }
-}
-
 // A put of an assembled chunk is limited by the store; a raw object may be larger than that.
 const _: () = assert!(RANGE_BYTES <= MAX_OBJECT_SIZE_BYTES as u64);
 
 /// A piece of a loaded object.
 pub(super) fn piece(object: &RawObject, index: usize) -> Option<&Piece> {
     object.pieces.get(index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// So many bytes, compressed.
-    fn compressed(size_bytes: u64) -> Bytes {
-        let plain = std::io::repeat(b'\n').take(size_bytes);
-        zstd::stream::encode_all(plain, 1).unwrap().into()
-    }
-
-    #[test]
-    fn object_of_the_largest_size_is_read_and_one_of_a_byte_more_refused() {
-        let key = ObjectKey::new("logs/a").unwrap();
-        let limit = 268_435_456;
-        let read = uncompressed(&key, compressed(limit)).unwrap();
-        assert_eq!(read.len() as u64, limit);
-        drop(read);
-        let error = uncompressed(&key, compressed(limit + 1)).unwrap_err();
-        assert!(error.to_string().ends_with("more than 256 MiB"), "{error}");
-    }
 }

@@ -46,6 +46,8 @@ pub struct StepReader {
     begun_step: Option<(Arc<RawObject>, usize)>,
     /// Lines up to here need not be read.
     after: Cursor,
+    /// Whether more than the first object is likely to be wanted.
+    is_reading_on: bool,
     joiner: LineJoiner,
     /// The beginning of a line whose rest the next segment has.
     begun: Vec<u8>,
@@ -68,6 +70,7 @@ impl StepReader {
     pub fn after(index: &StreamIndex, cursor: Cursor) -> Self {
         Self {
             after: cursor,
+            is_reading_on: matches!(cursor, Cursor::Line(_) | Cursor::Offset(_)),
             ..Self::at(index, index.step_of(cursor))
         }
     }
@@ -78,6 +81,7 @@ impl StepReader {
             next_step,
             begun_step: None,
             after: Cursor::Begin,
+            is_reading_on: false,
             joiner: LineJoiner::after(maximum_time_before),
             begun: Vec::new(),
             position_bytes: 0,
@@ -136,6 +140,10 @@ impl StepReader {
         objects: &RawObjects,
         segment: &Segment,
     ) -> Result<(Arc<RawObject>, usize), Error> {
+        if self.is_reading_on {
+            self.read_ahead(index, objects, segment);
+        }
+        self.is_reading_on = true;
         let object = index.load(objects, segment).await?;
         // Only before the first step: places of later lines are counted from the lines before.
         let cursor = std::mem::replace(&mut self.after, Cursor::Begin);
@@ -147,6 +155,16 @@ impl StepReader {
         self.position_bytes = waypoint.offset_bytes;
         let skipped = waypoint.offset_bytes - segment.start_bytes;
         Ok((object, usize::try_from(skipped).unwrap_or(usize::MAX)))
+    }
+
+    /// Has the next object read while this one is used.
+    fn read_ahead(&self, index: &StreamIndex, objects: &RawObjects, segment: &Segment) {
+        if let Some(Step::Segment(next)) = index.layout().steps.get(self.next_step + 1) {
+            let (this, next) = (index.object_of(segment), index.object_of(next));
+            if this.key != next.key && !next.gone {
+                objects.read_ahead(&next.key);
+            }
+        }
     }
 
     /// What was begun and does not go on.
@@ -205,11 +223,11 @@ impl StepReader {
         let newline_bytes = u64::from(!unterminated);
         if self.kind == StreamKind::Container {
             self.position_bytes += line.len() as u64 + newline_bytes;
-            let mut joined = self.joiner.push(line);
-            if let Some(last) = joined.last_mut() {
-                last.line.unterminated |= unterminated;
+            let before = lines.len();
+            self.joiner.push(line, &mut |line| lines.push(placed(line)));
+            if let Some((last, _)) = lines[before..].last_mut() {
+                last.unterminated |= unterminated;
             }
-            lines.extend(joined.into_iter().map(placed));
             return;
         }
         let mut rest = line;

@@ -63,16 +63,16 @@ impl LineJoiner {
     }
 
     /// Takes a line of the file, without its newline; gives the container's lines that it ends.
-    pub fn push(&mut self, line: &[u8]) -> Vec<PlacedLine> {
+    pub fn push(&mut self, line: &[u8], give: &mut impl FnMut(PlacedLine)) {
         let Some(cri) = CriLine::parse(line) else {
             let time = self.last.map_or(Timestamp::UNIX_EPOCH, |(time, _)| time);
-            return self.cut(time, None, line.to_vec(), false);
+            return self.cut(time, None, line.to_vec(), false, give);
         };
         let partial = self.partial(cri.output);
         let begin = *partial.begin.get_or_insert(cri.time);
         partial.text.extend_from_slice(cri.text);
         if cri.partial && partial.text.len() <= MAX_LINE_BYTES {
-            return Vec::new();
+            return;
         }
         let keep = if cri.partial {
             partial.text.split_off(MAX_LINE_BYTES)
@@ -83,12 +83,14 @@ impl LineJoiner {
         if !cri.partial {
             partial.begin = None;
         }
-        self.cut(begin, Some(cri.output), text, cri.partial)
+        self.cut(begin, Some(cri.output), text, cri.partial, give);
     }
 
     /// Takes a line of the Kubernetes log API, which has joined it.
     pub fn push_joined(&mut self, time: Timestamp, text: Vec<u8>) -> Vec<PlacedLine> {
-        self.cut(time, None, text, false)
+        let mut lines = Vec::new();
+        self.cut(time, None, text, false, &mut |line| lines.push(line));
+        lines
     }
 
     /// What was begun and not ended, when nothing more will come.
@@ -97,7 +99,9 @@ impl LineJoiner {
         for output in [Output::Stdout, Output::Stderr] {
             let Partial { text, begin } = std::mem::take(self.partial(output));
             if let Some(begin) = begin {
-                lines.extend(self.cut(begin, Some(output), text, true));
+                self.cut(begin, Some(output), text, true, &mut |line| {
+                    lines.push(line);
+                });
             }
         }
         lines
@@ -116,15 +120,14 @@ impl LineJoiner {
         output: Option<Output>,
         mut text: Vec<u8>,
         unterminated: bool,
-    ) -> Vec<PlacedLine> {
-        let mut lines = Vec::new();
+        give: &mut impl FnMut(PlacedLine),
+    ) {
         while text.len() > MAX_LINE_BYTES {
             let rest = text.split_off(MAX_LINE_BYTES);
-            lines.push(self.place(time, output, text, true));
+            give(self.place(time, output, text, true));
             text = rest;
         }
-        lines.push(self.place(time, output, text, unterminated));
-        lines
+        give(self.place(time, output, text, unterminated));
     }
 
     fn place(
@@ -162,10 +165,10 @@ mod tests {
 
     fn joined(lines: &[&str]) -> Vec<(String, i32, u32)> {
         let mut joiner = LineJoiner::default();
-        let mut placed: Vec<_> = lines
-            .iter()
-            .flat_map(|line| joiner.push(line.as_bytes()))
-            .collect();
+        let mut placed = Vec::new();
+        for line in lines {
+            joiner.push(line.as_bytes(), &mut |line| placed.push(line));
+        }
         placed.extend(joiner.finish());
         placed
             .into_iter()
@@ -220,8 +223,13 @@ mod tests {
         let live = LineJoiner::default().push_joined(time, long.clone().into_bytes());
         let mut joiner = LineJoiner::default();
         let (head, tail) = long.split_at(10_000);
-        let mut archived = joiner.push(format!("{time} stdout P {head}").as_bytes());
-        archived.extend(joiner.push(format!("{time} stdout F {tail}").as_bytes()));
+        let mut archived = Vec::new();
+        for line in [
+            format!("{time} stdout P {head}"),
+            format!("{time} stdout F {tail}"),
+        ] {
+            joiner.push(line.as_bytes(), &mut |line| archived.push(line));
+        }
         let places = |lines: &[PlacedLine]| lines.iter().map(|line| line.place).collect::<Vec<_>>();
         assert_eq!(places(&live).len(), 2);
         assert_eq!(places(&live), places(&archived));
