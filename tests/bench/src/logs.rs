@@ -1,9 +1,11 @@
 //! How fast logs get from a node into the object store and out of it again: the real programs on
-//! a directory and before a real S3 server, everything on the same cores.
+//! a directory and before a real S3 server, or on the real local cluster, everything on the same
+//! cores.
 
 mod archive;
 mod assembling;
 mod broker;
+mod following;
 mod node;
 mod reading;
 mod searching;
@@ -25,6 +27,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     figures.extend(measure_assembling().await?);
     figures.extend(measure_reading().await?);
     figures.extend(measure_searching().await?);
+    figures.extend(measure_following().await?);
     Ok(figures)
 }
 
@@ -78,4 +81,12 @@ pub(crate) async fn measure_searching() -> Result<Vec<Figure>> {
         figures.extend(searching::measure(&store, &installation).await?);
     }
     Ok(figures)
+}
+
+/// Measures `FollowLog` on the real local cluster, which it starts and leaves running.
+///
+/// # Errors
+/// As [`measure`].
+pub(crate) async fn measure_following() -> Result<Vec<Figure>> {
+    following::measure().await
 }

@@ -25,7 +25,7 @@ struct Arguments {
 enum Area {
     /// Reading an event log, beside a real Spark History Server.
     History,
-    /// Logs: all four parts below.
+    /// Logs: all five parts below.
     Logs,
     /// From a node into the object store.
     LogsShipping,
@@ -35,6 +35,8 @@ enum Area {
     LogsReading,
     /// Searching in the archive, beside GNU grep.
     LogsSearching,
+    /// Following a running driver on the local cluster, which is started and left running.
+    LogsFollowing,
     /// The front door: all four parts below.
     Submission,
     /// Accepting, beside pgbench.
@@ -58,6 +60,7 @@ async fn main() -> anyhow::Result<()> {
         Area::LogsAssembling => logs::measure_assembling().await?,
         Area::LogsReading => logs::measure_reading().await?,
         Area::LogsSearching => logs::measure_searching().await?,
+        Area::LogsFollowing => logs::measure_following().await?,
         Area::Submission => submission::measure().await?,
         Area::SubmissionAccepting => submission::measure_accepting().await?,
         Area::SubmissionReads => submission::measure_reads().await?,

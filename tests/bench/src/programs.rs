@@ -116,28 +116,21 @@ impl Program {
 
     /// How much of its memory is in RAM.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
-        self.memory_bytes("VmRSS:")
+        resident_bytes(self.process()?)
     }
 
     /// The most of its memory that ever was in RAM.
     pub(crate) fn peak_resident_bytes(&self) -> Result<u64> {
-        self.memory_bytes("VmHWM:")
+        memory_bytes(self.process()?, "VmHWM:")
     }
 
     /// Seconds that it was on a core, the kernel's part included.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        cpu_seconds(self.child.id().context("the program has ended")?)
+        cpu_seconds(self.process()?)
     }
 
-    fn memory_bytes(&self, field: &str) -> Result<u64> {
-        let id = self.child.id().context("the program has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(field))
-            .context("Linux tells every process' memory")?;
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kibibytes * 1024)
+    fn process(&self) -> Result<u32> {
+        self.child.id().context("the program has ended")
     }
 
     /// Everything it has logged.
@@ -154,6 +147,24 @@ impl Program {
     async fn admin(&self, page: &str) -> reqwest::Result<reqwest::Response> {
         reqwest::get(format!("http://127.0.0.1:{}/{page}", self.admin_port)).await
     }
+}
+
+/// How much of a process' memory is in RAM.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn resident_bytes(process: u32) -> Result<u64> {
+    memory_bytes(process, "VmRSS:")
+}
+
+fn memory_bytes(process: u32, field: &str) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .context("Linux tells every process' memory")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes * 1024)
 }
 
 /// A port that nobody listens on now.

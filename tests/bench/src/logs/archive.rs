@@ -16,7 +16,7 @@ use moka_log_shipper::domain::{ClusterName, Generation, RecordWriter, Source, li
 use moka_objects::{ObjectKey, ObjectStore, PutCondition};
 
 /// What log-shipper ships at once.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: u64 = 4 << 20;
 /// One batch for each core.
 const CONCURRENCY: usize = 2;
 /// A driver logs a line in this time, so that all have times of their own.
@@ -35,9 +35,10 @@ pub(super) struct Filler {
 }
 
 /// Lines of one object.
+#[derive(Clone, Copy)]
 struct Batch {
-    offset_bytes: u64,
-    text: String,
+    first_line: u32,
+    line_count: u32,
 }
 
 impl Filler {
@@ -58,16 +59,22 @@ impl Filler {
 
     /// Puts a log of at least so many bytes there, and returns how many it has.
     pub(super) async fn fill(&self, size_bytes: u64) -> Result<u64> {
-        let mut lines = Lines::default();
-        let batches =
-            std::iter::from_fn(|| (lines.offset_bytes < size_bytes).then(|| lines.batch()));
+        let line_bytes = line_bytes();
+        let line_count = u32::try_from(BATCH_BYTES / line_bytes)?;
+        let lines = u32::try_from(size_bytes / line_bytes)?;
+        let batch_count = lines.div_ceil(line_count);
+        let batches = (0..batch_count).map(|number| Batch {
+            first_line: number * line_count,
+            line_count,
+        });
+        let filled_bytes = u64::from(batch_count) * u64::from(line_count) * line_bytes;
         let puts = stream::iter(batches).map(async |batch| self.put(batch).await);
         puts.buffered(CONCURRENCY).try_collect::<()>().await?;
-        Ok(lines.offset_bytes)
+        Ok(filled_bytes)
     }
 
     async fn put(&self, batch: Batch) -> Result<()> {
-        let object = tokio::task::spawn_blocking(move || encoded(&batch)).await??;
+        let object = tokio::task::spawn_blocking(move || batch.encoded()).await??;
         let mut unique = [0; 16];
         SystemEntropy.fill(&mut unique);
         let now = SystemClock.now();
@@ -79,20 +86,30 @@ impl Filler {
     }
 }
 
-/// The object that log-shipper makes of a batch.
-fn encoded(batch: &Batch) -> Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
-    let record = RecordWriter {
-        date: "2026-11-21T03:04:05.678Z",
-        path: PATH,
-        generation: &GENERATION.to_string(),
-        cluster: "bench",
-    };
-    for (start, line, torn) in lines(batch.text.as_bytes()) {
-        let offset_bytes = batch.offset_bytes + start as u64;
-        record.write(&mut encoder, offset_bytes, line, torn)?;
+impl Batch {
+    /// The object that log-shipper makes of it.
+    fn encoded(self) -> Result<Vec<u8>> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
+        let record = RecordWriter {
+            date: "2026-11-21T03:04:05.678Z",
+            path: PATH,
+            generation: &GENERATION.to_string(),
+            cluster: "bench",
+        };
+        let first_bytes = u64::from(self.first_line) * line_bytes();
+        for (start, line, torn) in lines(self.text().as_bytes()) {
+            record.write(&mut encoder, first_bytes + start as u64, line, torn)?;
+        }
+        Ok(encoder.finish()?)
     }
-    Ok(encoder.finish()?)
+
+    fn text(self) -> String {
+        let mut text = String::new();
+        for number in self.first_line..self.first_line + self.line_count {
+            write_container_line(&mut text, number);
+        }
+        text
+    }
 }
 
 /// The text of such a log without what the container runtime puts in front of its lines.
@@ -106,31 +123,20 @@ pub(super) fn plain_text(size_bytes: usize) -> String {
     text
 }
 
-/// Lines that a driver writes, with what the container runtime puts in front of them.
-#[derive(Default)]
-struct Lines {
-    number: u32,
-    offset_bytes: u64,
+/// Every line of the container's log has this length, so that offsets need no counting.
+fn line_bytes() -> u64 {
+    let mut line = String::new();
+    write_container_line(&mut line, 0);
+    line.len() as u64
 }
 
-impl Lines {
-    fn batch(&mut self) -> Batch {
-        let begin: Timestamp = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
-        let mut text = String::with_capacity(BATCH_BYTES + 1024);
-        while text.len() < BATCH_BYTES {
-            // Writing to a string does not fail.
-            let _ = write!(
-                text,
-                "{:.9} stdout F ",
-                begin + LINE_TIME * i32::try_from(self.number).unwrap_or(i32::MAX)
-            );
-            write_line(&mut text, self.number);
-            self.number += 1;
-        }
-        let offset_bytes = self.offset_bytes;
-        self.offset_bytes += text.len() as u64;
-        Batch { offset_bytes, text }
-    }
+/// A line that a driver writes, with what the container runtime puts in front of it.
+fn write_container_line(text: &mut String, number: u32) {
+    let begin: Timestamp = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000);
+    let time = begin + LINE_TIME * i32::try_from(number).unwrap_or(i32::MAX);
+    // Writing to a string does not fail.
+    let _ = write!(text, "{time:.9} stdout F ");
+    write_line(text, number);
 }
 
 /// A line about a task, as Spark writes it, with numbers that do not repeat.
@@ -139,8 +145,9 @@ fn write_line(text: &mut String, number: u32) {
     let (stage, executor, port) = (number / 4096, mixed % 400, 30_000 + mixed % 20_000);
     let _ = writeln!(
         text,
-        "26/11/21 03:{:02}:{:02} INFO TaskSetManager: Finished task {number}.0 in stage {stage}.0 \
-         (TID {number}) in {} ms on 10.{}.{}.17:{port} (executor {executor}) ({}/4096), \
+        "26/11/21 03:{:02}:{:02} INFO TaskSetManager: Finished task {number:08}.0 in stage \
+         {stage:05}.0 (TID {number:08}) in {:04} ms on 10.{:03}.{:03}.17:{port} (executor \
+         {executor:03}) ({:04}/4096), \
          {mixed:08x}{:08x} bytes result sent to driver",
         number / 60_000 % 60,
         number / 1_000 % 60,
