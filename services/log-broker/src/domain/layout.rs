@@ -82,7 +82,7 @@ impl Layout {
                 if run.end_bytes <= position {
                     continue;
                 }
-                if run.start_bytes > position + tolerance(kind, position) {
+                if run.start_bytes > position + tolerance(kind, position, run) {
                     steps.push(Step::Gap(Gap {
                         path: Arc::clone(&group.path),
                         start_bytes: position,
@@ -128,7 +128,12 @@ impl Layout {
 
     /// The gaps.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
-        self.steps.iter().filter_map(|step| match step {
+        self.gaps_before(self.steps.len())
+    }
+
+    /// The gaps before a step.
+    pub fn gaps_before(&self, step: usize) -> impl Iterator<Item = &Gap> {
+        self.steps[..step].iter().filter_map(|step| match step {
             Step::Gap(gap) => Some(gap),
             Step::Segment(_) => None,
         })
@@ -154,9 +159,11 @@ impl Layout {
     }
 }
 
-/// A carriage return that Fluent Bit took away shows as one missing byte between two objects.
-fn tolerance(kind: StreamKind, position: u64) -> u64 {
-    u64::from(kind == StreamKind::Container && position > 0)
+/// A carriage return that Fluent Bit took away shows as one missing byte between two objects. Who
+/// tells generations takes no bytes away: there a missing byte is missing.
+fn tolerance(kind: StreamKind, position: u64, run: &Run) -> u64 {
+    let may_lack_one = kind == StreamKind::Container && run.generation.is_none();
+    u64::from(may_lack_one && position > 0)
 }
 
 #[cfg(test)]
@@ -164,7 +171,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::testing::{SourceFile, assemble, container_files, pieces_of};
+    use crate::domain::{
+        run::RawObject,
+        testing::{SourceFile, assemble, container_files, pieces_of},
+    };
 
     fn gaps_of(
         files: &[SourceFile],
@@ -205,6 +215,36 @@ mod tests {
             gaps_of(&files, |index| index != 5, 5),
             [(starts[5], starts[10])]
         );
+    }
+
+    #[test]
+    fn missing_byte_is_a_carriage_return_of_a_shipper_that_takes_them_and_a_gap_of_one_that_does_not()
+     {
+        let gaps = |generation: Option<&str>, kind: StreamKind, missing_bytes: usize| {
+            let line = "2026-11-21T03:00:00Z stdout F a";
+            let start = line.len() + 1;
+            let runs = [0, start + missing_bytes].map(|offset| {
+                let record = serde_json::json!({
+                    "path": "/a", "offset": offset, "log": line, "generation": generation,
+                });
+                let object = RawObject::parse(record.to_string().as_bytes());
+                object.pieces[0].run.clone()
+            });
+            let gaps = Layout::new(kind, &runs).gaps().cloned().collect::<Vec<_>>();
+            let length = |gap: &Gap| {
+                assert_eq!(gap.start_bytes, start as u64);
+                gap.end_bytes - gap.start_bytes
+            };
+            gaps.iter().map(length).collect::<Vec<_>>()
+        };
+        let (log, events) = (StreamKind::Container, StreamKind::EventLog);
+        assert_eq!(gaps(None, log, 1), [0; 0]);
+        assert_eq!(gaps(Some("7-1"), log, 1), [1]);
+        assert_eq!(gaps(None, events, 1), [1]);
+        for generation in [None, Some("7-1")] {
+            assert_eq!(gaps(generation, log, 0), [0; 0]);
+            assert_eq!(gaps(generation, log, 2), [2]);
+        }
     }
 
     proptest! {
