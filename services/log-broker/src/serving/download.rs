@@ -6,17 +6,12 @@ use tokio::task::spawn_blocking;
 
 use super::{
     Serving, Target,
-    read::{Moment, TRIES},
+    read::{Deletions, Moment},
     resolve::not_found,
 };
 use crate::{
     archive::{LineAndCursor, StepReader},
-    domain::{
-        completeness::Completeness,
-        cursor::Cursor,
-        layout::{Gap, Step},
-        lines::PlacedLine,
-    },
+    domain::{completeness::Completeness, cursor::Cursor, layout::Gap, lines::PlacedLine},
     error::Error,
 };
 
@@ -153,16 +148,13 @@ impl Download {
     /// Reads the next step, or what comes after the last one. When an object was deleted meanwhile,
     /// the download goes on with what is left.
     async fn read_on(&mut self) -> Result<(), Error> {
-        for _ in 1..TRIES {
-            match self.read_next().await {
-                Err(Error::Gone { .. }) => {
-                    self.moment = self.serving.moment(&self.target).await?;
-                    (self.steps, self.gaps) = steps_after(&self.moment, self.cursor);
-                }
-                done => return done,
-            }
+        let mut deletions = Deletions::default();
+        while let Err(error) = self.read_next().await {
+            deletions.excuse(error)?;
+            self.moment = self.serving.moment(&self.target).await?;
+            (self.steps, self.gaps) = steps_after(&self.moment, self.cursor);
         }
-        self.read_next().await
+        Ok(())
     }
 
     async fn read_next(&mut self) -> Result<(), Error> {
@@ -224,11 +216,7 @@ impl Download {
 /// A reader of what is after a cursor, and the gaps before it.
 fn steps_after(moment: &Moment, cursor: Cursor) -> (StepReader, Vec<Gap>) {
     let steps = StepReader::after(&moment.index, cursor);
-    let passed = &moment.index.layout().steps[..steps.next_step()];
-    let gaps = passed.iter().filter_map(|step| match step {
-        Step::Gap(gap) => Some(gap.clone()),
-        Step::Segment(_) => None,
-    });
-    let gaps = gaps.collect();
+    let passed = moment.index.layout().gaps_before(steps.next_step());
+    let gaps = passed.cloned().collect();
     (steps, gaps)
 }

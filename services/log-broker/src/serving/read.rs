@@ -23,7 +23,7 @@ use crate::{
 pub(super) const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
 
 /// How often in all something is done that comes upon objects that were deleted meanwhile.
-pub(super) const TRIES: usize = 4;
+const TRIES: usize = 4;
 
 /// Some lines.
 #[derive(Debug, Clone)]
@@ -75,7 +75,13 @@ impl Serving {
         cursor: Cursor,
         limits: Limits,
     ) -> Result<Answer, Error> {
-        over_deletions(|| self.read_now(target, cursor, limits)).await
+        let mut deletions = Deletions::default();
+        loop {
+            match self.read_now(target, cursor, limits).await {
+                Err(error) => deletions.excuse(error)?,
+                done => return done,
+            }
+        }
     }
 
     async fn read_now(
@@ -116,7 +122,13 @@ impl Serving {
     ///
     /// When the store fails.
     pub async fn tail(&self, target: &Target, line_count: usize) -> Result<Cursor, Error> {
-        over_deletions(|| self.tail_now(target, line_count)).await
+        let mut deletions = Deletions::default();
+        loop {
+            match self.tail_now(target, line_count).await {
+                Err(error) => deletions.excuse(error)?,
+                done => return done,
+            }
+        }
     }
 
     async fn tail_now(&self, target: &Target, line_count: usize) -> Result<Cursor, Error> {
@@ -217,17 +229,22 @@ impl Serving {
     }
 }
 
-/// Does again what came upon a deleted object: the next listing does not have it.
-async fn over_deletions<T, F: Future<Output = Result<T, Error>>>(
-    work: impl Fn() -> F,
-) -> Result<T, Error> {
-    for _ in 1..TRIES {
-        match work().await {
-            Err(Error::Gone { .. }) => {}
-            done => return done,
+/// Counts how often something came upon a deleted object. It is done again: the next listing does
+/// not have the object.
+#[derive(Debug, Default)]
+pub(super) struct Deletions {
+    met: usize,
+}
+
+impl Deletions {
+    /// Gives the error back when nothing is gained by another try.
+    pub(super) fn excuse(&mut self, error: Error) -> Result<(), Error> {
+        self.met += 1;
+        match error {
+            Error::Gone { .. } if self.met < TRIES => Ok(()),
+            error => Err(error),
         }
     }
-    work().await
 }
 
 /// Live lines are used only when the cursor's line is among them, or nothing was read and nothing

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Serving, StreamRequest, Target, page_key,
-    read::{Moment, TRIES},
+    read::{Deletions, Moment},
     resolve::not_found,
 };
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
         completeness::Completeness,
         cursor::Cursor,
         hits::{Collector, Context, Hit, HitLimits},
-        layout::Step,
         lines::PlacedLine,
         pattern::Pattern,
         retention::LogKind,
@@ -183,14 +182,13 @@ impl<'a> Page<'a> {
         target: &Target,
         from: Cursor,
     ) -> Result<Option<Cursor>, Error> {
-        for _ in 1..TRIES {
+        let mut deletions = Deletions::default();
+        loop {
             match self.search_now(serving, target, from).await {
-                // The next listing does not have it.
-                Err(Error::Gone { .. }) => {}
+                Err(error) => deletions.excuse(error)?,
                 done => return done,
             }
         }
-        self.search_now(serving, target, from).await
     }
 
     async fn search_now(
@@ -232,12 +230,7 @@ impl<'a> Page<'a> {
         } else if end == SearchEnd::Archive && moment.index.is_empty() {
             return Err(not_found("the stream has no lines").into());
         }
-        let gaps = moment.index.layout().steps[..steps]
-            .iter()
-            .filter_map(|step| match step {
-                Step::Gap(gap) => Some(gap.clone()),
-                Step::Segment(_) => None,
-            });
+        let gaps = moment.index.layout().gaps_before(steps).cloned();
         let is_over = moment.ended && end == SearchEnd::Archive;
         let found = Completeness::of(gaps.collect(), !is_over);
         self.answer.completeness = self.answer.completeness.clone().and(found);
