@@ -9,6 +9,7 @@ mod deletion;
 mod proof;
 mod records;
 mod requests;
+mod shards;
 mod sweep;
 
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use moka_core::clock::Clock;
 use moka_objects::ObjectStore;
 pub use proof::ProofEntry;
 pub use requests::RetentionView;
-pub use sweep::{SHARD_COUNT, SweepSettings, Sweeper};
+pub use shards::SHARD_COUNT;
+pub use sweep::{SweepSettings, Sweeper};
 use tokio::sync::Notify;
 
 use crate::{

@@ -20,6 +20,8 @@ mod hostile;
 mod index_model;
 #[path = "broker/keeping.rs"]
 mod keeping;
+#[path = "broker/killed.rs"]
+mod killed;
 #[path = "broker/losses.rs"]
 mod losses;
 #[path = "broker/pages.rs"]
@@ -50,6 +52,8 @@ mod serving;
 mod slow;
 #[path = "broker/stores.rs"]
 mod stores;
+#[path = "broker/sweeping.rs"]
+mod sweeping;
 #[path = "broker/watch.rs"]
 mod watch;
 #[path = "broker/world.rs"]

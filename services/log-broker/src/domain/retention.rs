@@ -67,6 +67,8 @@ impl LogKind {
 
 /// Names of unfinished deletions, so that any replica finds them with one listing.
 pub const OPEN_PREFIX: &str = "retention/open/";
+/// Marks of the shards that were looked at, put when somebody began to.
+pub const SWEPT_PREFIX: &str = "retention/swept/";
 /// Rewritten to learn what time the store's clock shows.
 pub const CLOCK_KEY: &str = "retention/clock";
 

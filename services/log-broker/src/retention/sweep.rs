@@ -1,12 +1,20 @@
 //! Looks for what is due, slowly: a shard of all applications a round.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use moka_core::ApplicationId;
+use moka_objects::ETag;
 use tokio_util::sync::CancellationToken;
 
-use super::Retention;
+use super::{
+    Retention,
+    shards::{SHARD_COUNT, shard_name},
+};
 use crate::{
     applications::{ApplicationView, Applications},
     domain::retention::{
@@ -15,10 +23,6 @@ use crate::{
     error::{Error, chain},
 };
 
-/// Characters of an application id; a shard is two of them.
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// How many shards there are.
-pub const SHARD_COUNT: usize = ALPHABET.len() * ALPHABET.len();
 /// Names in a listing.
 const PAGE_SIZE: usize = 1000;
 /// The mark of an unfinished deletion is put before the deletion begins: one without a deletion is
@@ -41,8 +45,9 @@ pub struct Sweeper {
     retention: Retention,
     applications: Arc<dyn Applications>,
     settings: SweepSettings,
-    next_shard: Option<usize>,
-    /// Held applications by shard, as they were seen last.
+    /// The version of each mark that this process has put.
+    taken: BTreeMap<usize, ETag>,
+    /// Held applications by shard, as this process saw them, unless another one has looked since.
     held: Vec<u32>,
 }
 
@@ -57,7 +62,7 @@ impl Sweeper {
             retention,
             applications,
             settings,
-            next_shard: None,
+            taken: BTreeMap::new(),
             held: vec![0; SHARD_COUNT],
         }
     }
@@ -73,8 +78,7 @@ impl Sweeper {
             }
             let round = async {
                 self.finish_open().await;
-                let shard = self.shard();
-                self.sweep(shard).await;
+                self.sweep_next().await;
             };
             tokio::select! {
                 () = round => {}
@@ -83,17 +87,32 @@ impl Sweeper {
         }
     }
 
-    /// Where a process that begins anew begins depends on the time, so that no shard is forgotten
-    /// when processes are short-lived.
-    fn shard(&mut self) -> usize {
-        let begin = || {
-            let interval = self.settings.interval.as_secs().max(1);
-            let now = self.retention.clock.now().as_second().unsigned_abs();
-            usize::try_from(now / interval % SHARD_COUNT as u64).unwrap_or_default()
-        };
-        let shard = self.next_shard.unwrap_or_else(begin);
-        self.next_shard = Some((shard + 1) % SHARD_COUNT);
-        shard
+    /// Looks at the shard that was not looked at for the longest time, by whomever; says which.
+    pub async fn sweep_next(&mut self) -> Option<usize> {
+        let shard = self.take().await;
+        let shard = self.note(shard).flatten()?;
+        self.sweep(shard).await;
+        Some(shard)
+    }
+
+    async fn take(&mut self) -> Result<Option<usize>, Error> {
+        let now = self.retention.now().await?;
+        let marks = self.retention.marks().await?;
+        for (shard, held) in self.held.iter_mut().enumerate() {
+            if marks.get(&shard).map(|mark| &mark.etag) != self.taken.get(&shard) {
+                *held = 0;
+            }
+        }
+        let interval = signed(self.settings.interval);
+        // In a store without marks.
+        let begin = now.as_second().unsigned_abs() / self.settings.interval.as_secs().max(1);
+        let begin = usize::try_from(begin % SHARD_COUNT as u64).unwrap_or_default();
+        let taking = self.retention.take_shard(&marks, begin, interval, now);
+        let taken = taking.await?;
+        Ok(taken.map(|(shard, etag)| {
+            self.taken.insert(shard, etag);
+            shard
+        }))
     }
 
     /// Goes on with all deletions that are begun and not finished.
@@ -134,11 +153,7 @@ impl Sweeper {
 
     /// Looks at all applications of a shard that have logs in the store.
     pub async fn sweep(&mut self, shard: usize) {
-        let digits = ALPHABET.len();
-        let name: String = [ALPHABET[shard / digits % digits], ALPHABET[shard % digits]]
-            .map(char::from)
-            .iter()
-            .collect();
+        let name = shard_name(shard);
         let swept = async {
             let now = self.retention.now().await?;
             let mut held = 0;

@@ -13,7 +13,7 @@ use crate::raw::{ATTEMPT, FILE, attempt, grammar, objects, text};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn broker() -> Command {
+pub(crate) fn broker() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moka-log-broker"));
     command.kill_on_drop(true).stdin(Stdio::null());
     command
@@ -27,7 +27,7 @@ async fn help_text_is_the_one_that_was_proofread() {
     assert!(help == expected, "tests/help.txt should be:\n{help}");
 }
 
-async fn port_of(lines: &mut Lines<BufReader<ChildStderr>>, message: &str) -> u16 {
+pub(crate) async fn port_of(lines: &mut Lines<BufReader<ChildStderr>>, message: &str) -> u16 {
     loop {
         let line = timeout(PATIENCE, lines.next_line())
             .await
@@ -129,7 +129,7 @@ async fn unusable_configuration_has_its_exit_code() {
     }
 }
 
-fn url(directory: &Path) -> String {
+pub(crate) fn url(directory: &Path) -> String {
     format!("file://{}", directory.display())
 }
 

@@ -30,11 +30,23 @@ use tonic::{Request, Response, Status};
 /// with.
 #[derive(Default)]
 struct Script {
+    /// What it tells of any application; without one nobody asks.
+    application: Option<Application>,
     connections: Mutex<VecDeque<Vec<Result<WatchApplicationsResponse, Status>>>>,
     cursors: Mutex<Vec<String>>,
 }
 
-struct FakeSubmission(Arc<Script>);
+pub(crate) struct FakeSubmission(Arc<Script>);
+
+impl FakeSubmission {
+    /// Knows one application, whichever is asked for, and nothing of watches.
+    pub(crate) fn of(application: Application) -> Self {
+        Self(Arc::new(Script {
+            application: Some(application),
+            ..Script::default()
+        }))
+    }
+}
 
 fn unused<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("not asked for here"))
@@ -72,7 +84,12 @@ impl SubmissionService for FakeSubmission {
         &self,
         _: Request<GetApplicationRequest>,
     ) -> Result<Response<GetApplicationResponse>, Status> {
-        unused()
+        match &self.0.application {
+            Some(application) => Ok(Response::new(GetApplicationResponse {
+                application: Some(application.clone()),
+            })),
+            None => unused(),
+        }
     }
 
     async fn list_applications(
