@@ -278,7 +278,8 @@ pub mod search_log_request {
         /// One stream.
         #[prost(message, tag = "1")]
         Stream(super::LogStreamName),
-        /// All streams of an attempt: its driver, its executors, its event log.
+        /// All streams of an attempt: its driver, its executors, its event log. While it runs, an executor is searched, its
+        /// newest lines included, from when the first of its lines were shipped on: nobody is asked which pods there are.
         #[prost(message, tag = "2")]
         Attempt(super::AttemptScope),
         /// All streams of all attempts of this application.
@@ -314,14 +315,16 @@ pub struct SearchLogResponse {
     #[prost(message, repeated, tag = "1")]
     pub hits: ::prost::alloc::vec::Vec<LogHit>,
     /// Token of the next page; empty when everything has been searched. A call looks at some amount of log and no more, so
-    /// that a page may have a token and few hits, or none.
+    /// that a page may have a token and few hits, or none. The next page goes on behind the last line of this one: lines that
+    /// are shipped late and belong before it are found by a new search only.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
     /// Bytes that this call looked at, uncompressed.
     #[prost(int64, tag = "3")]
     pub searched_bytes: i64,
     /// What the page vouches for: the streams that it looked at, from their beginnings to where it ends. The worst verdict
-    /// of them, and what is lost in any.
+    /// of them, and what is lost in any. OPEN when a stream is still written, or was searched up to a gap only that may still
+    /// be filled.
     #[prost(message, optional, tag = "4")]
     pub completeness: ::core::option::Option<Completeness>,
 }

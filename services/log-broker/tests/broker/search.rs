@@ -6,7 +6,7 @@ use moka_log_broker::{
     domain::{
         completeness::Verdict, cursor::Cursor, hits::Context, pattern::Pattern, stream::Source,
     },
-    serving::{SearchAnswer, SearchRequest, SearchScope},
+    serving::{SearchAnswer, SearchRequest, SearchScope, SourceRequest, StreamRequest},
 };
 use moka_proto::logs::v1::{
     AttemptScope, CompletenessVerdict, ReadLogRequest, SearchLogRequest, search_log_request,
@@ -368,4 +368,55 @@ async fn call_ends_its_page_with_the_object_that_reaches_its_budget() {
         assert_eq!(answer.hits.len() as u64, 2 * object_count);
         assert_eq!(answer.next.is_some(), object_count < 3, "{budget_bytes}");
     }
+}
+
+#[tokio::test]
+async fn running_executors_are_searched_to_their_newest_line_once_they_were_shipped() {
+    let world = shipped().await;
+    world.applications.set(None);
+    let written = [
+        ("2026-11-21T02:00:00Z", "begin"),
+        ("2026-11-21T02:00:01Z", "OutOfMemoryError"),
+        ("2026-11-21T02:00:02Z", "end"),
+        ("2026-11-21T02:00:03Z", "OutOfMemoryError again"),
+    ];
+    let written = written.map(|(time, text)| (time.parse().unwrap(), text.to_owned()));
+    *world.cluster.file.lock().unwrap() = Some(written.to_vec());
+    let serving = world.serving();
+    let name = attempt();
+    let request = request(application(), "OutOfMemoryError", NO_LINES);
+    let answer = serving.search(&request, None).await.unwrap();
+    assert_eq!(answer.completeness.verdict, Verdict::Open);
+    let hits = found(&answer);
+    for pod in [
+        name.driver_pod(),
+        format!("{name}-exec-1"),
+        format!("{name}-exec-2"),
+    ] {
+        for text in ["OutOfMemoryError", "OutOfMemoryError again"] {
+            let hit = format!("{pod}: {text}");
+            assert_eq!(
+                hits.iter().filter(|found| **found == hit).count(),
+                1,
+                "{hit}"
+            );
+        }
+    }
+    assert_eq!(hits.len(), 3 * 2 + 1);
+
+    // Of this one nothing was shipped: it is searched when it is named.
+    let named = SearchScope::Stream(StreamRequest {
+        application_id: name.application_id,
+        attempt_number: None,
+        source: SourceRequest::Container {
+            pod: format!("{name}-exec-3"),
+            container: String::new(),
+        },
+    });
+    let request = SearchRequest {
+        scope: named,
+        ..request
+    };
+    let answer = serving.search(&request, None).await.unwrap();
+    assert_eq!(found(&answer).len(), 2);
 }
