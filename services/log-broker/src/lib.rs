@@ -45,6 +45,8 @@ pub const SERVICE: ServiceInfo = ServiceInfo {
 /// What one call of `SearchLog` looks at before it ends its page.
 const SEARCH_BYTES: u64 = 1 << 30;
 const SEARCH_TIME: Duration = Duration::from_secs(5);
+/// Readers of many pages need no listing for each.
+const RELIST_AFTER: Duration = Duration::from_secs(1);
 
 /// Wires the service and starts its tasks.
 ///
@@ -119,6 +121,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         settings: ServingSettings {
             settle,
             gap_wait: seconds(gap_wait_seconds),
+            relist_after: RELIST_AFTER,
             poll_interval: Duration::from_millis(follow_interval_milliseconds),
             search_bytes: SEARCH_BYTES,
             search_time: SEARCH_TIME,

@@ -4,6 +4,7 @@ mod download;
 mod event_logs;
 mod follow;
 mod indexes;
+mod listing;
 mod live_tail;
 mod read;
 mod readers;
@@ -39,6 +40,9 @@ pub struct ServingSettings {
     pub settle: Duration,
     /// How long a reader waits at a gap before it counts as lost.
     pub gap_wait: Duration,
+    /// How old what is known of the archive may be: for pages within it, and for streams that have
+    /// ended.
+    pub relist_after: Duration,
     /// How often a follower looks for more.
     pub poll_interval: Duration,
     /// How many bytes of log one search looks at before it ends its page.

@@ -3,7 +3,11 @@
 //! Sorting a directory's entries with `/` behind the directories' names, and walking in that order,
 //! gives keys in the order of their bytes: `a-b` before `a/b` before `a0`.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, DirEntry},
+    io,
+    path::Path,
+};
 
 use super::files::{absent_as_none, object_meta, object_metadata};
 use crate::{ObjectKey, ObjectMeta, Page, PrefixPage, page::cut};
@@ -134,14 +138,23 @@ fn entries(root: &Path, directory: &str) -> io::Result<Vec<String>> {
         if name.starts_with(".moka-") {
             continue;
         }
-        let Some(metadata) = absent_as_none(fs::metadata(entry.path()))? else {
+        let Some(is_directory) = absent_as_none(is_directory(&entry))? else {
             continue;
         };
-        if metadata.is_dir() {
+        if is_directory {
             name.push('/');
         }
         names.push(name);
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Most file systems tell it with the name; only a link has to be looked up.
+fn is_directory(entry: &DirEntry) -> io::Result<bool> {
+    let kind = entry.file_type()?;
+    if kind.is_symlink() {
+        return Ok(fs::metadata(entry.path())?.is_dir());
+    }
+    Ok(kind.is_dir())
 }

@@ -91,8 +91,21 @@ impl RawObjects {
     ///
     /// When the store fails.
     pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
+        self.list_after(prefix, None).await
+    }
+
+    /// All objects under a prefix whose keys are greater than `start_after`, by their keys.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn list_after(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+    ) -> Result<Vec<ObjectMeta>, Error> {
         let mut found = Vec::new();
-        let mut start_after: Option<String> = None;
+        let mut start_after = start_after.map(str::to_owned);
         loop {
             let listed = self
                 .store

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -10,6 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use super::listing::Listing;
 use crate::{
     archive::{GrowingIndex, Progress, RawObjects, StreamIndex},
     domain::{keys::KeyGrammar, stream::StreamName},
@@ -44,6 +46,21 @@ struct Entry {
 struct Shared {
     growing: sync::Mutex<GrowingIndex>,
     progress: Arc<Progress>,
+    listing: Arc<Listing>,
+    /// When the archive was as the index says; `None` while it is not known.
+    refreshed: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    fn refreshed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.refreshed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.progress.size_bytes() + self.listing.size_bytes()
+    }
 }
 
 impl Indexes {
@@ -73,7 +90,8 @@ impl Indexes {
         let shared = self.shared(stream, &prefix);
         // First what was known: what is not listed after that is deleted, not new.
         let known = shared.progress.objects();
-        let listed = objects.list(&prefix).await?;
+        let begun = Instant::now();
+        let listed = shared.listing.now(objects, &prefix).await?;
         let waiting = shared.growing.lock();
         let mut growing = match until {
             None => waiting.await,
@@ -86,11 +104,25 @@ impl Indexes {
                 }
             },
         };
+        *shared.refreshed() = None;
         let refreshed = growing.refresh(objects, listed, known, until).await;
         let index = Arc::clone(growing.index());
+        *shared.refreshed() = refreshed.is_ok().then_some(begun);
         drop(growing);
         self.make_room();
         refreshed.map(|()| index)
+    }
+
+    /// The index of a stream as the archive was not longer ago than that; `None` when nobody has
+    /// asked for it since.
+    pub fn recent(&self, stream: &StreamName, age: Duration) -> Option<Arc<StreamIndex>> {
+        let shared = Arc::clone(&self.entries().by_stream.get(stream)?.shared);
+        let growing = shared.growing.try_lock().ok()?;
+        let is_recent = |refreshed: Instant| refreshed.elapsed() < age;
+        let refreshed = *shared.refreshed();
+        refreshed
+            .is_some_and(is_recent)
+            .then(|| Arc::clone(growing.index()))
     }
 
     /// Saves what is known of a stream to which nothing more is going to come.
@@ -118,6 +150,8 @@ impl Indexes {
         let shared = Arc::new(Shared {
             progress: Arc::clone(growing.progress()),
             growing: sync::Mutex::new(growing),
+            listing: Arc::default(),
+            refreshed: Mutex::default(),
         });
         let entry = Entry {
             shared: Arc::clone(&shared),
@@ -131,7 +165,7 @@ impl Indexes {
     /// forgotten they would take memory as well.
     fn make_room(&self) {
         let mut entries = self.entries();
-        let size = |entry: &Entry| ENTRY_BYTES + entry.shared.progress.size_bytes();
+        let size = |entry: &Entry| ENTRY_BYTES + entry.shared.size_bytes();
         let mut size_bytes: usize = entries.by_stream.values().map(size).sum();
         while size_bytes > self.maximum_bytes && entries.by_stream.len() > 1 {
             let is_idle = |entry: &Entry| Arc::strong_count(&entry.shared) == 1;

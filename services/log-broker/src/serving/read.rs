@@ -90,6 +90,17 @@ impl Serving {
         cursor: Cursor,
         limits: Limits,
     ) -> Result<Answer, Error> {
+        if let Some(moment) = self.recent_moment(target) {
+            let Moment {
+                index, open_gaps, ..
+            } = moment;
+            let page = index.read(&self.objects, cursor, limits, open_gaps);
+            let page = page.await?;
+            // Nothing that came since is in it.
+            if page.end == PageEnd::Full {
+                return Ok(Answer::of(page, false));
+            }
+        }
         let Moment {
             index,
             ended,
@@ -153,25 +164,40 @@ impl Serving {
     }
 
     pub(super) async fn moment(&self, target: &Target) -> Result<Moment, Error> {
+        if let Some(moment) = self.recent_moment(target).filter(|moment| moment.ended) {
+            return Ok(moment);
+        }
         let (objects, grammar, stream) = (&self.objects, &self.grammar, &target.stream);
         let refreshed = self
             .indexes
             .refreshed(objects, grammar, stream, self.prepare_until());
         let index = refreshed.await?;
-        let now = self.clock.now();
-        let ended = self.has_ended(&target.attempt, index.last_modified(), now);
-        if ended {
+        let moment = self.moment_of(target, index);
+        if moment.ended {
             self.indexes.save_rest(objects, grammar, stream).await;
         }
+        Ok(moment)
+    }
+
+    /// What was known a moment ago.
+    fn recent_moment(&self, target: &Target) -> Option<Moment> {
+        let age = self.settings.relist_after;
+        let index = self.indexes.recent(&target.stream, age)?;
+        Some(self.moment_of(target, index))
+    }
+
+    fn moment_of(&self, target: &Target, index: Arc<StreamIndex>) -> Moment {
+        let now = self.clock.now();
+        let ended = self.has_ended(&target.attempt, index.last_modified(), now);
         let open_gaps = OpenGaps {
             put_after: before(now, self.settings.gap_wait),
             ended,
         };
-        Ok(Moment {
+        Moment {
             index,
             ended,
             open_gaps,
-        })
+        }
     }
 
     fn has_ended(

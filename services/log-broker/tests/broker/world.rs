@@ -250,6 +250,7 @@ pub(crate) fn serving(
         settings: ServingSettings {
             settle: Duration::from_secs(10),
             gap_wait: Duration::from_mins(1),
+            relist_after: Duration::ZERO,
             poll_interval: Duration::from_millis(1),
             search_bytes: 1 << 30,
             search_time: Duration::from_mins(1),
