@@ -22,6 +22,7 @@ mod probe;
 mod progress;
 mod pyspark;
 mod requirements;
+mod s3a;
 mod settings;
 mod status;
 mod tools;
@@ -203,6 +204,14 @@ pub async fn ensure_up() -> Result<ClusterInfo> {
 /// When it cannot be installed.
 pub async fn spark_home() -> Result<PathBuf> {
     pyspark::ensure(&Cache::locate()?).await
+}
+
+/// A folder of the jars that Spark needs to read `s3a://`. Needs no cluster.
+///
+/// # Errors
+/// When they cannot be fetched.
+pub async fn s3a_jars() -> Result<PathBuf> {
+    s3a::ensure(&Cache::locate()?).await
 }
 
 /// The program `kubectl`: the machine's, or one built from the cluster's Go module. Needs no

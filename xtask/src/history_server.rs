@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -13,11 +13,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::{TiedChild, tail};
+use crate::cluster::{ObjectStore, TiedChild, s3a_jars, tail};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(30);
+/// Those that are named beside it, and none of the machine's.
+const CREDENTIALS: &str = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider";
 /// Ports are chosen before they are used, so another process may take one in between.
 const TRIES: usize = 3;
 
@@ -37,13 +39,52 @@ impl HistoryServer {
     /// # Errors
     /// When it does not start; the message has the end of its log.
     pub async fn start(spark_home: &Path, log_directory: &Path) -> Result<Self> {
+        let logs = EventLogs {
+            url: format!("file:{}", log_directory.display()),
+            settings: Vec::new(),
+            jars: None,
+        };
+        Self::start_over(spark_home, logs).await
+    }
+
+    /// Starts one over the event logs below a prefix of an S3 bucket, which it reads through
+    /// Hadoop's own client, and waits until it answers.
+    ///
+    /// # Errors
+    /// When the client cannot be fetched or the server does not start; the message has the end of
+    /// its log.
+    pub async fn start_on_s3(spark_home: &Path, store: &ObjectStore, prefix: &str) -> Result<Self> {
+        let ObjectStore {
+            endpoint,
+            bucket,
+            access_key_id,
+            secret_access_key,
+        } = store;
+        let settings = [
+            ("endpoint", endpoint.as_str()),
+            ("endpoint.region", "us-east-1"),
+            ("path.style.access", "true"),
+            ("aws.credentials.provider", CREDENTIALS),
+            ("access.key", access_key_id),
+            ("secret.key", secret_access_key),
+        ]
+        .map(|(name, value)| format!("spark.hadoop.fs.s3a.{name} {value}"));
+        let logs = EventLogs {
+            url: format!("s3a://{bucket}/{prefix}"),
+            settings: settings.into(),
+            jars: Some(s3a_jars().await?),
+        };
+        Self::start_over(spark_home, logs).await
+    }
+
+    async fn start_over(spark_home: &Path, logs: EventLogs) -> Result<Self> {
         let folder = TempDir::with_prefix("moka-history-server-")?;
         // Fails when a provider is set already, which is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(ANSWER).build()?;
         for _ in 0..TRIES {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let mut server = serve(spark_home, log_directory, folder.path(), port)?;
+            let mut server = serve(spark_home, &logs, folder.path(), port)?;
             let base_url = format!("http://127.0.0.1:{port}");
             if ready(&client, &base_url, &mut server).await {
                 return Ok(Self {
@@ -91,16 +132,26 @@ impl HistoryServer {
     }
 }
 
-fn serve(spark_home: &Path, logs: &Path, folder: &Path, port: u16) -> Result<TiedChild> {
+/// Where a server looks, and what it needs for that.
+struct EventLogs {
+    url: String,
+    settings: Vec<String>,
+    /// A folder.
+    jars: Option<PathBuf>,
+}
+
+fn serve(spark_home: &Path, logs: &EventLogs, folder: &Path, port: u16) -> Result<TiedChild> {
     let properties = folder.join("history-server.conf");
-    let settings = [
-        format!("spark.history.fs.logDirectory file:{}", logs.display()),
+    let mut settings = vec![
+        format!("spark.history.fs.logDirectory {}", logs.url),
         format!("spark.history.ui.port {port}"),
         "spark.history.fs.update.interval 1s".to_owned(),
     ];
+    settings.extend_from_slice(&logs.settings);
     fs::write(&properties, settings.join("\n"))?;
     let log = File::create(folder.join("history-server.log"))?;
     let errors = log.try_clone()?;
+    let class_path = logs.jars.as_ref().map(|jars| jars.join("*"));
     TiedChild::start("TERM", |command| {
         command
             .arg(spark_home.join("bin/spark-class"))
@@ -110,6 +161,7 @@ fn serve(spark_home: &Path, logs: &Path, folder: &Path, port: u16) -> Result<Tie
             .env("SPARK_HOME", spark_home)
             .env("SPARK_LOCAL_IP", "127.0.0.1")
             .env("SPARK_DAEMON_MEMORY", "512m")
+            .envs(class_path.map(|jars| ("SPARK_DAEMON_CLASSPATH", jars)))
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log)

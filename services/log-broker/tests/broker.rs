@@ -50,6 +50,8 @@ mod search_reference;
 mod serving;
 #[path = "broker/slow.rs"]
 mod slow;
+#[path = "broker/spark.rs"]
+mod spark;
 #[path = "broker/stores.rs"]
 mod stores;
 #[path = "broker/sweeping.rs"]
