@@ -190,13 +190,14 @@ impl Open {
 
     /// Whether the record is the next line of this run. Fluent Bit takes the carriage return before
     /// a newline away, which shows as one byte that is missing between two of its records: it
-    /// is put back.
+    /// is put back. Behind a torn line there was none.
     fn continues(&mut self, record: &RawRecord<'_>) -> bool {
         let Piece { run, bytes, .. } = &mut self.piece;
         if *run.path != *record.path || run.generation != record.generation {
             return false;
         }
-        if record.offset_bytes == run.end_bytes + 1 && run.generation.is_none() {
+        let is_behind_newline = run.generation.is_none() && bytes.last() == Some(&b'\n');
+        if record.offset_bytes == run.end_bytes + 1 && is_behind_newline {
             bytes.insert(bytes.len() - 1, b'\r');
             run.end_bytes += 1;
         }
@@ -310,6 +311,20 @@ mod tests {
     fn carriage_return_that_the_shipper_took_is_put_back() {
         let object = object(&[("/a", 0, "one"), ("/a", 5, "two"), ("/a", 10, "x")]);
         assert_eq!(ranges(&object), [(0, 12, "one\r\ntwo\r\nx\n")]);
+    }
+
+    #[test]
+    fn byte_that_is_missing_behind_a_torn_line_is_a_gap() {
+        for (torn, after) in [("", "1"), ("x", "2")] {
+            let json = format!(
+                "{{\"path\":\"/a\",\"offset\":0,\"log\":\"{torn}\",\"torn\":true}}\n\
+                 {{\"path\":\"/a\",\"offset\":{after},\"log\":\"y\"}}"
+            );
+            let object = RawObject::parse(json.as_bytes());
+            let after: u64 = after.parse().unwrap();
+            let expected = [(0, after - 1, torn), (after, after + 2, "y\n")];
+            assert_eq!(ranges(&object), expected);
+        }
     }
 
     #[test]
