@@ -21,7 +21,7 @@ demo: toolchain ## Run the main job for real: two Spark applications through the
 
 .PHONY: test
 test: toolchain ## Every check and every test, cheap ones first, the real cluster last.
-	@$(MAKE) --no-print-directory fmt bindings tidy contracts clippy doc unit control-plane end-to-end
+	@$(MAKE) --no-print-directory fmt bindings tidy contracts clippy doc unit fuzz control-plane end-to-end
 	@echo "make test: every check and every test passed"
 
 .PHONY: check
@@ -62,6 +62,10 @@ doc: ## Rustdoc without a warning.
 .PHONY: unit
 unit: ## Tests that need nothing but this repository.
 	@cargo test --locked $(CHEAP)
+
+.PHONY: fuzz
+fuzz: ## Inputs at random for whatever reads what comes from outside.
+	@$(XTASK) fuzz --seconds 20 --seed 1
 
 .PHONY: control-plane
 control-plane: ## Tests against a real kube-apiserver, PostgreSQL and S3 server, without nodes.

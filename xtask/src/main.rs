@@ -40,11 +40,7 @@ enum Chore {
     #[command(subcommand)]
     Soak(moka_xtask::soak::Soak),
     /// Feed every fuzz target with inputs at random for a while.
-    Fuzz {
-        /// How long for each target.
-        #[arg(long, default_value_t = 60)]
-        seconds: u32,
-    },
+    Fuzz(moka_xtask::fuzz::Options),
     /// Lint the contracts with buf and compare them with main.
     Contracts,
     /// The services: in the local cluster as images, or on this machine as processes.
@@ -71,7 +67,7 @@ async fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Cluster(command) => moka_xtask::cluster::run(command).await,
         Chore::Contracts => moka_xtask::contracts::run().await,
         Chore::Mesh(command) => moka_xtask::mesh::run(command).await,
-        Chore::Fuzz { seconds } => moka_xtask::fuzz::run(seconds).await,
+        Chore::Fuzz(options) => moka_xtask::fuzz::run(options).await,
         Chore::Demo { keep } => moka_xtask::demo::run(keep).await,
         Chore::Bench { area } => moka_xtask::bench::run(&area).await,
         Chore::Soak(soak) => moka_xtask::soak::run(soak).await,

@@ -10,7 +10,7 @@ use moka_core::ApplicationId;
 use moka_proto::submission::v1::{
     ApplicationSpec, ApplicationType, DriverSpec, ExecutorSpec, SubmitApplicationRequest,
 };
-use moka_submission::domain::{
+use submission_domain::domain::{
     application::Application,
     filter::{Filter, MOST_BYTES, parse},
     submission::Submission,

@@ -8,13 +8,13 @@ use moka_core::{ApplicationId, AttemptName, ErrorReason, PublicError};
 use moka_proto::submission::v1::{
     ApplicationSpec, ApplicationType, DriverSpec, ExecutorSpec, SubmitApplicationRequest,
 };
-use moka_submission::domain::{
+use prost::Message;
+use submission_domain::domain::{
     application::Placement,
     manifest::{Launch, MOST_BYTES, ManifestSettings, check_size, document},
     resolve::{Rules, resolve},
     submission::Submission,
 };
-use prost::Message;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, rest)) = bytes.split_first() else {

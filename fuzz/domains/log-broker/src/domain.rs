@@ -1,0 +1,1 @@
+../../../../services/log-broker/src/domain.rs

@@ -1,0 +1,1 @@
+../../../../services/log-shipper/src/domain.rs

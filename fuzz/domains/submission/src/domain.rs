@@ -1,0 +1,1 @@
+../../../../services/submission/src/domain.rs
