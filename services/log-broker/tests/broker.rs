@@ -40,6 +40,8 @@ mod recorded;
 mod retention;
 #[path = "broker/retention_faults.rs"]
 mod retention_faults;
+#[path = "broker/retention_told.rs"]
+mod retention_told;
 #[path = "broker/saved_index.rs"]
 mod saved_index;
 #[path = "broker/search.rs"]

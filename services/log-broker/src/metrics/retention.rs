@@ -2,7 +2,7 @@
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 
 /// The metrics of the retention. Clones share them.
@@ -14,6 +14,13 @@ pub struct RetentionMetrics {
     pub deleted_bytes: Counter,
     /// Applications on legal hold, as the last look at each of them found.
     pub held_applications: Gauge,
+    /// Applications whose record cannot be read, as the last look at each of them found: nothing
+    /// says whether they are held, so nothing of them is deleted.
+    pub unreadable_records: Gauge,
+    /// How long ago the oldest deletion began that is neither finished nor held back.
+    pub oldest_deletion_seconds: Gauge,
+    /// Rounds that came to their end.
+    pub rounds: Counter,
     /// Looks, at all or at one application, that failed and will be repeated.
     pub failures: Counter,
 }
@@ -24,6 +31,9 @@ impl RetentionMetrics {
             deleted_objects,
             deleted_bytes,
             held_applications,
+            unreadable_records,
+            oldest_deletion_seconds,
+            rounds,
             failures,
         } = self;
         registry.register(
@@ -40,6 +50,22 @@ impl RetentionMetrics {
             "held_applications",
             "Applications on legal hold that have logs",
             held_applications,
+        );
+        registry.register(
+            "unreadable_records",
+            "Applications that have logs and whose record of holds and deletions cannot be read",
+            unreadable_records,
+        );
+        registry.register_with_unit(
+            "oldest_deletion",
+            "How long ago the oldest deletion began that is neither finished nor held back",
+            Unit::Seconds,
+            oldest_deletion_seconds,
+        );
+        registry.register(
+            "retention_rounds",
+            "Rounds of the retention that came to their end",
+            rounds,
         );
         registry.register(
             "retention_failures",

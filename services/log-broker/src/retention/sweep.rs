@@ -47,8 +47,16 @@ pub struct Sweeper {
     settings: SweepSettings,
     /// The version of each mark that this process has put.
     taken: BTreeMap<usize, ETag>,
-    /// Held applications by shard, as this process saw them, unless another one has looked since.
-    held: Vec<u32>,
+    /// What was found by shard, as this process saw it, unless another one has looked since.
+    found: Vec<Found>,
+}
+
+/// What the applications of a shard are counted for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    held: u32,
+    /// Nothing says whether they are held.
+    unreadable: u32,
 }
 
 impl Sweeper {
@@ -63,7 +71,7 @@ impl Sweeper {
             applications,
             settings,
             taken: BTreeMap::new(),
-            held: vec![0; SHARD_COUNT],
+            found: vec![Found::default(); SHARD_COUNT],
         }
     }
 
@@ -84,13 +92,14 @@ impl Sweeper {
                 () = round => {}
                 () = stop.cancelled() => return,
             }
+            self.retention.metrics.retention.rounds.inc();
         }
     }
 
     /// Looks at the shard that was not looked at for the longest time, by whomever; says which.
     pub async fn sweep_next(&mut self) -> Option<usize> {
         let shard = self.take().await;
-        let shard = self.note(shard).flatten()?;
+        let shard = self.note(shard).ok().flatten()?;
         self.sweep(shard).await;
         Some(shard)
     }
@@ -98,9 +107,9 @@ impl Sweeper {
     async fn take(&mut self) -> Result<Option<usize>, Error> {
         let now = self.retention.now().await?;
         let marks = self.retention.marks().await?;
-        for (shard, held) in self.held.iter_mut().enumerate() {
+        for (shard, found) in self.found.iter_mut().enumerate() {
             if marks.get(&shard).map(|mark| &mark.etag) != self.taken.get(&shard) {
-                *held = 0;
+                *found = Found::default();
             }
         }
         let interval = signed(self.settings.interval);
@@ -119,11 +128,21 @@ impl Sweeper {
     pub async fn finish_open(&self) {
         let finished = async {
             let now = self.retention.now().await?;
+            let mut oldest_seconds = 0;
             for mark in self.retention.objects.list(OPEN_PREFIX).await? {
                 let Ok(id) = mark.key.name().parse::<ApplicationId>() else {
                     continue;
                 };
-                if let Some(record) = self.attempt(id, self.finish(id, now)).await.flatten() {
+                let finished = self.attempt(id, self.finish(id, now)).await;
+                let finished = finished.ok().flatten();
+                let record = match &finished {
+                    Some(record) => Some(record.clone()),
+                    None => self.retention.record(id).await.ok(),
+                };
+                if let Some(started) = record.and_then(|record| record.oldest_unfinished()) {
+                    oldest_seconds = oldest_seconds.max(now.duration_since(started).as_secs());
+                }
+                if let Some(record) = finished {
                     let kinds = LogKind::ALL.iter();
                     let mut states = kinds.filter_map(|kind| record.state(*kind));
                     let is_over = !states.any(|state| state == DeletionState::Deleting);
@@ -132,9 +151,12 @@ impl Sweeper {
                     }
                 }
             }
-            Ok(())
+            Ok(oldest_seconds)
         };
-        self.note(finished.await);
+        if let Ok(oldest_seconds) = self.note(finished.await) {
+            let metrics = &self.retention.metrics.retention;
+            metrics.oldest_deletion_seconds.set(oldest_seconds);
+        }
     }
 
     async fn finish(
@@ -156,21 +178,24 @@ impl Sweeper {
         let name = shard_name(shard);
         let swept = async {
             let now = self.retention.now().await?;
-            let mut held = 0;
+            let mut found = Found::default();
             for id in self.applications_of(&name).await? {
-                let looked = self.attempt(id, self.look(id, now)).await;
-                held += u32::from(looked == Some(true));
+                match self.attempt(id, self.look(id, now)).await {
+                    Ok(is_held) => found.held += u32::from(is_held),
+                    Err(Error::Damaged { .. }) => found.unreadable += 1,
+                    Err(_will_be_tried_again) => {}
+                }
             }
-            Ok(held)
+            Ok(found)
         };
-        if let Some(held) = self.note(swept.await) {
-            self.held[shard] = held;
-            let sum: u32 = self.held.iter().sum();
-            self.retention
-                .metrics
-                .retention
-                .held_applications
-                .set(sum.into());
+        if let Ok(found) = self.note(swept.await) {
+            self.found[shard] = found;
+            let sum = |count: fn(&Found) -> u32| self.found.iter().map(count).sum::<u32>().into();
+            let metrics = &self.retention.metrics.retention;
+            metrics.held_applications.set(sum(|found| found.held));
+            metrics
+                .unreadable_records
+                .set(sum(|found| found.unreadable));
         }
     }
 
@@ -287,7 +312,7 @@ impl Sweeper {
         &self,
         id: ApplicationId,
         work: impl Future<Output = Result<T, Error>>,
-    ) -> Option<T> {
+    ) -> Result<T, Error> {
         let done = work.await;
         if done.is_err() {
             tracing::warn!(application.id = %id, "retention of an application failed, will try again");
@@ -295,15 +320,12 @@ impl Sweeper {
         self.note(done)
     }
 
-    fn note<T>(&self, done: Result<T, Error>) -> Option<T> {
-        match done {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.retention.metrics.retention.failures.inc();
-                tracing::warn!(error = %chain(&error), "retention failed, will try again");
-                None
-            }
+    fn note<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &done {
+            self.retention.metrics.retention.failures.inc();
+            tracing::warn!(error = %chain(error), "retention failed, will try again");
         }
+        done
     }
 }
 

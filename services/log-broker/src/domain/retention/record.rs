@@ -149,6 +149,15 @@ impl RetentionRecord {
             .is_some_and(|deletion| deletion.started.is_some())
     }
 
+    /// When the oldest deletion began that goes on; `None` while a hold keeps it back.
+    pub fn oldest_unfinished(&self) -> Option<Timestamp> {
+        let unfinished = self
+            .deletions
+            .values()
+            .filter(|deletion| deletion.state == DeletionState::Deleting && !self.is_held());
+        unfinished.filter_map(|deletion| deletion.started).min()
+    }
+
     /// Sets or lifts the hold; one that is as it should be stays. What was only announced is not
     /// any more.
     pub fn set_hold(&mut self, change: HoldChange) {
