@@ -76,6 +76,7 @@ impl Reader {
                 settle: Duration::from_secs(10),
                 gap_wait: Duration::from_mins(1),
                 poll_interval: Duration::from_secs(1),
+                relist_after: Duration::ZERO,
                 search_bytes: 1 << 20,
                 search_time: Duration::from_secs(1),
             },
