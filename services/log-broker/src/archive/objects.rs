@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use moka_objects::{MAX_OBJECT_SIZE_BYTES, Object, ObjectKey, ObjectMeta, ObjectStore};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use super::{
     turns::Turns,
@@ -151,6 +151,12 @@ impl RawObjects {
         if let Some(object) = self.cache().get(key) {
             return Ok(object);
         }
+        let (objects, key) = (self.clone(), key.clone());
+        in_background(async move { objects.read(&key).await }).await
+    }
+
+    /// Reads an object unless somebody does so already.
+    async fn read(&self, key: &ObjectKey) -> Result<Arc<RawObject>, Error> {
         let _turn = self.turns.take(key).await;
         if let Some(object) = self.cache().get(key) {
             return Ok(object);
@@ -173,14 +179,10 @@ impl RawObjects {
             return;
         };
         let (objects, key) = (self.clone(), key.clone());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it changes nothing outside, so that it may end with the process"
-        )]
-        tokio::spawn(async move {
+        drop(spawn(async move {
             let _permit = permit;
-            drop(objects.load(&key).await);
-        });
+            drop(objects.read(&key).await);
+        }));
     }
 
     /// An object, unless its text shows that nothing of what is searched is in it: then it is not
@@ -217,10 +219,14 @@ impl RawObjects {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = self.parsing.acquire().await;
-        let _permit = permit.map_err(|_closed| Error::Stopped)?;
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_stopped| Error::Stopped)?
+        let parsing = Arc::clone(&self.parsing);
+        in_background(async move {
+            let permit = parsing.acquire_owned().await;
+            let _permit = permit.map_err(|_closed| Error::Stopped)?;
+            let done = tokio::task::spawn_blocking(work).await;
+            done.map_err(|_stopped| Error::Stopped)?
+        })
+        .await
     }
 
     /// Larger objects than one answer may have are Fluent Bit's multipart uploads.
@@ -288,10 +294,58 @@ impl Cache {
     }
 }
 
+/// Work that others wait for goes on also while its caller is busy with something else, as a stream
+/// of readings is when nobody asks it for the next: a turn or a permit that it got would hold up
+/// everybody, at last the caller.
+async fn in_background<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    spawn(work).await.map_err(|_stopped| Error::Stopped)?
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it changes nothing outside, so that it may end with the process"
+)]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
+
 // A put of an assembled chunk is limited by the store; a raw object may be larger than that.
 const _: () = assert!(RANGE_BYTES <= MAX_OBJECT_SIZE_BYTES as u64);
 
 /// A piece of a loaded object.
 pub(super) fn piece(object: &RawObject, index: usize) -> Option<&Piece> {
     object.pieces.get(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::poll;
+    use moka_objects::{MemoryStore, PutCondition};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn readings_that_nobody_goes_on_with_hold_up_no_others() {
+        let store = Arc::new(MemoryStore::new());
+        let keys = ["1", "2", "3", "4", "5"].map(|name| ObjectKey::new(name).unwrap());
+        for key in &keys {
+            let put = store.put(key, "{}".into(), PutCondition::Always);
+            put.await.unwrap();
+        }
+        let objects = RawObjects::new(store, 0, Metrics::default());
+        let mut begun: Vec<_> = keys.iter().map(|key| Box::pin(objects.load(key))).collect();
+        for reading in &mut begun {
+            assert!(poll!(reading).is_pending());
+        }
+        for key in &keys {
+            let other = objects.load(key);
+            let patience = Duration::from_secs(30);
+            let read = tokio::time::timeout(patience, other).await;
+            read.expect("others are read meanwhile").unwrap();
+        }
+    }
 }
