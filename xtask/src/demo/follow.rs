@@ -83,6 +83,18 @@ pub async fn to_the_end(
 pub async fn driver_output(
     clients: &Clients,
     application_id: &str,
+    tell: impl FnMut(&str),
+) -> Result<Vec<String>> {
+    output(clients, driver_stream(application_id), tell).await
+}
+
+/// Follows any stream as [`driver_output`] does.
+///
+/// # Errors
+/// As there.
+pub async fn output(
+    clients: &Clients,
+    stream: LogStreamName,
     mut tell: impl FnMut(&str),
 ) -> Result<Vec<String>> {
     let mut lines = Vec::new();
@@ -92,7 +104,7 @@ pub async fn driver_output(
         lines.push(text);
     };
     let mut request = FollowLogRequest {
-        stream: Some(driver_stream(application_id)),
+        stream: Some(stream),
         ..FollowLogRequest::default()
     };
     let follow = async {
@@ -106,7 +118,7 @@ pub async fn driver_output(
     };
     timeout(PATIENCE, follow)
         .await
-        .context("the driver's output did not end")??;
+        .context("the output did not end")??;
     Ok(lines)
 }
 

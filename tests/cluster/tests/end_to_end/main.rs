@@ -6,9 +6,12 @@
 mod crash;
 mod documents;
 mod failing;
+mod killed;
 mod main_job;
+mod node;
 mod refusals;
 mod rotation;
+mod sidecar;
 
 use moka_xtask::{
     cluster::{self, ClusterInfo},

@@ -12,7 +12,7 @@ use moka_xtask::{
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
-use crate::{Mesh, fresh_key};
+use crate::{Mesh, fresh_key, node::POD_LOGS};
 
 /// What `examples/chatty_driver.py` writes.
 const LINES: usize = 240_000;
@@ -21,8 +21,6 @@ const LINE_CHARACTERS: usize = 200;
 const LINES_OF_A_CONNECTION: usize = 50_000;
 const PATIENCE: Duration = Duration::from_mins(6);
 const RETRY: Duration = Duration::from_secs(1);
-/// Where the kubelet of this machine's cluster keeps logs.
-const POD_LOGS: &str = "/var/log/pods";
 
 #[tokio::test]
 async fn a_log_is_followed_once_through_its_rotations() {
