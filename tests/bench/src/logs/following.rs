@@ -147,11 +147,13 @@ async fn delays(
     }
 }
 
-/// The broker's process: the cluster's containers are processes of this machine.
+/// The broker's process: the cluster's containers are processes of this machine, and know the names
+/// of their pods.
 fn broker() -> Result<u32> {
     let is_broker = |process: &u32| {
-        let name = fs::read_to_string(format!("/proc/{process}/comm"));
-        name.is_ok_and(|name| name.trim_end() == "moka-log-broker")
+        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.any(|variable| variable.starts_with(b"HOSTNAME=log-broker-"))
     };
     let names = fs::read_dir("/proc")?
         .flatten()
