@@ -23,7 +23,8 @@ use tonic::{Code, Streaming};
 
 use crate::{figure::Figure, programs::resident_bytes};
 
-const FOLLOWERS: usize = 500;
+const FEW: usize = 10;
+const MANY: usize = 500;
 /// Streams share connections, as those of a dashboard do.
 const FOLLOWERS_OF_A_CONNECTION: usize = 50;
 /// The driver writes a line four times a second, for as long as anybody may need.
@@ -32,7 +33,7 @@ const DRIVER: [&str; 3] = [
     "--lines-at-a-time=1",
     "--pause-seconds=0.25",
 ];
-const MEASURED: Duration = Duration::from_mins(1);
+const MEASURED: Duration = Duration::from_secs(40);
 const PATIENCE: Duration = Duration::from_mins(5);
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -52,8 +53,8 @@ pub(super) async fn measure() -> Result<Vec<Figure>> {
         .await?;
     let application = answer.into_inner().application.context("an application")?;
     let id = application.application_id;
-    let many = (0..FOLLOWERS / FOLLOWERS_OF_A_CONNECTION).map(|_| Clients::new(&endpoints));
-    let figures = measure_followers(&id, many.collect::<Result<Vec<_>>>()?).await;
+    let connections = (0..MANY / FOLLOWERS_OF_A_CONNECTION).map(|_| Clients::new(&endpoints));
+    let figures = measure_both(&id, &connections.collect::<Result<Vec<_>>>()?).await;
     let cancel = CancelApplicationRequest {
         application_id: id,
         ..CancelApplicationRequest::default()
@@ -66,17 +67,28 @@ pub(super) async fn measure() -> Result<Vec<Figure>> {
     figures
 }
 
-async fn measure_followers(id: &str, connections: Vec<Clients>) -> Result<Vec<Figure>> {
+async fn measure_both(id: &str, connections: &[Clients]) -> Result<Vec<Figure>> {
+    let (few_milliseconds, _) = measure_followers(id, connections, FEW).await?;
+    let (many_milliseconds, resident_megabytes) = measure_followers(id, connections, MANY).await?;
+    Ok(vec![
+        Figure::alone("follow_p99_ms", few_milliseconds, "ms"),
+        Figure::alone("follow_p99_ms_500_followers", many_milliseconds, "ms"),
+        Figure::alone("broker_rss_mb", resident_megabytes, "MB"),
+    ])
+}
+
+/// The p99 of so many followers' delays in milliseconds, and the broker's memory in megabytes.
+async fn measure_followers(id: &str, connections: &[Clients], count: usize) -> Result<(f64, f64)> {
     let first = connections.first().context("a connection")?;
     // From here on the driver writes.
     timeout(PATIENCE, follow(first, id))
         .await??
         .message()
         .await?;
-    let all_follow = Arc::new(Barrier::new(FOLLOWERS + 1));
+    let all_follow = Arc::new(Barrier::new(count + 1));
     let (stop, stopped) = watch::channel(false);
     let mut followers = JoinSet::new();
-    for clients in connections.iter().cycle().take(FOLLOWERS) {
+    for clients in connections.iter().cycle().take(count) {
         let (clients, id) = (clients.clone(), id.to_owned());
         let (all_follow, stopped) = (Arc::clone(&all_follow), stopped.clone());
         followers.spawn(async move {
@@ -101,10 +113,7 @@ async fn measure_followers(id: &str, connections: Vec<Clients>) -> Result<Vec<Fi
     let p99 = delays.get(delays.len() * 99 / 100).context("lines came")?;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let resident_megabytes = most_resident_bytes as f64 / 1e6;
-    Ok(vec![
-        Figure::alone("follow_p99_ms", p99.as_secs_f64() * 1e3, "ms"),
-        Figure::alone("broker_rss_mb", resident_megabytes, "MB"),
-    ])
+    Ok((p99.as_secs_f64() * 1e3, resident_megabytes))
 }
 
 /// Begins to follow the driver's log at its last line, once there is one.
