@@ -230,12 +230,17 @@ impl StreamIndex {
         0
     }
 
-    /// Whether reading may start at the segment: its lines are whole, and their places do not
-    /// depend on lines before it.
+    /// Whether reading may start at the segment: its lines are whole, and neither their places nor
+    /// those of later lines depend on lines before it.
     pub fn starts_anew(&self, segment: &Segment) -> bool {
-        let minimum_time = self.runs()[segment.run].minimum_time;
+        let run = &self.runs()[segment.run];
+        // A part alone has no place: the next line that has one, of the other output, may be as
+        // early as the lines before.
+        let has_place =
+            !run.has_parts || segment.start_bytes == run.start_bytes && run.whole_line_count > 0;
         segment.starts_whole
-            && (self.kind() == StreamKind::EventLog || segment.maximum_time_before < minimum_time)
+            && (self.kind() == StreamKind::EventLog
+                || has_place && segment.maximum_time_before < run.minimum_time)
     }
 }
 
