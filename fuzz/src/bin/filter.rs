@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use moka_core::ApplicationId;
-use moka_proto::submission::v1::{
-    ApplicationSpec, ApplicationType, DriverSpec, ExecutorSpec, SubmitApplicationRequest,
-};
-use submission_domain::domain::{
-    application::Application,
-    filter::{Filter, MOST_BYTES, parse},
-    submission::Submission,
+use submission_domain::{
+    domain::{
+        application::Application,
+        filter::{Filter, MOST_BYTES, parse},
+        submission::Submission,
+    },
+    good_request,
 };
 
 /// Of words, filters are made sooner than of letters.
@@ -85,30 +85,11 @@ fn check(filter: &Filter) {
 }
 
 fn application() -> Application {
-    let memory_bytes = 1 << 30;
-    let request = SubmitApplicationRequest {
-        project: "team-a".to_owned(),
-        idempotency_key: "key".to_owned(),
-        spec: Some(ApplicationSpec {
-            r#type: ApplicationType::Python.into(),
-            image: "registry.example/spark:4.0.1".to_owned(),
-            main_application_file: "local:///opt/app/report.py".to_owned(),
-            spark_version: "4.0.1".to_owned(),
-            driver: Some(DriverSpec {
-                memory_bytes,
-                ..DriverSpec::default()
-            }),
-            executor: Some(ExecutorSpec {
-                instances: 1,
-                memory_bytes,
-                ..ExecutorSpec::default()
-            }),
-            queue: "a".to_owned(),
-            owner: "a b".to_owned(),
-            ..ApplicationSpec::default()
-        }),
-        ..SubmitApplicationRequest::default()
-    };
+    let mut request = good_request();
+    let spec = request.spec.get_or_insert_default();
+    // What words of the filters can be equal to.
+    spec.queue = "a".to_owned();
+    spec.owner = "a b".to_owned();
     let submission = Submission::parse(&request).expect("the request is good");
     Application::accepted(ApplicationId::ZERO, submission, Default::default())
 }

@@ -4,6 +4,7 @@
 
 #![no_main]
 
+use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use log_broker_domain::domain::{
     layout::{Layout, Segment, Step},
@@ -95,10 +96,10 @@ fn check(layout: &Layout, pieces: &[Piece]) {
         match step {
             Step::Gap(gap) => assert!(gap.start_bytes < gap.end_bytes, "{gap:?}"),
             Step::Segment(segment) => {
-                let bytes = bytes_of(segment, pieces);
+                let bytes = Bytes::copy_from_slice(bytes_of(segment, pieces));
                 available_bytes += bytes.len() as u64;
                 for line in bytes.split(|byte| *byte == b'\n') {
-                    joiner.push(line, &mut |placed| {
+                    joiner.push(line, &bytes, &mut |placed| {
                         let place = (placed.place.time, placed.place.ordinal);
                         assert!(last < Some(place), "{last:?} before {place:?}");
                         last = Some(place);

@@ -5,15 +5,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use moka_core::{ApplicationId, AttemptName, ErrorReason, PublicError};
-use moka_proto::submission::v1::{
-    ApplicationSpec, ApplicationType, DriverSpec, ExecutorSpec, SubmitApplicationRequest,
-};
+use moka_proto::submission::v1::SubmitApplicationRequest;
 use prost::Message;
-use submission_domain::domain::{
-    application::Placement,
-    manifest::{Launch, MOST_BYTES, ManifestSettings, check_size, document},
-    resolve::{Rules, resolve},
-    submission::Submission,
+use submission_domain::{
+    domain::{
+        application::Placement,
+        manifest::{Launch, MOST_BYTES, ManifestSettings, check_size, document},
+        resolve::{Rules, resolve},
+        submission::Submission,
+    },
+    good_request,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     // Bytes over a good request get further than bytes alone.
     let mut request = match first % 2 {
-        1 => good(),
+        1 => good_request(),
         _ => SubmitApplicationRequest::default(),
     };
     if request.merge(rest).is_ok() {
@@ -62,29 +63,4 @@ fn check(request: &SubmitApplicationRequest) {
 fn says_why(error: &PublicError) {
     assert_eq!(error.reason, ErrorReason::InvalidField);
     assert!(!error.violations.is_empty());
-}
-
-fn good() -> SubmitApplicationRequest {
-    SubmitApplicationRequest {
-        project: "team-a".to_owned(),
-        idempotency_key: "key".to_owned(),
-        spec: Some(ApplicationSpec {
-            r#type: ApplicationType::Python.into(),
-            image: "registry.example/spark:4.0.1".to_owned(),
-            main_application_file: "local:///opt/app/report.py".to_owned(),
-            spark_version: "4.0.1".to_owned(),
-            driver: Some(DriverSpec {
-                memory_bytes: 1 << 30,
-                ..DriverSpec::default()
-            }),
-            executor: Some(ExecutorSpec {
-                instances: 1,
-                memory_bytes: 1 << 30,
-                ..ExecutorSpec::default()
-            }),
-            queue: "root.demo".to_owned(),
-            ..ApplicationSpec::default()
-        }),
-        ..SubmitApplicationRequest::default()
-    }
 }

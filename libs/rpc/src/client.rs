@@ -15,6 +15,9 @@ use tower::{BoxError, Service};
 
 use crate::{deadline, status_of, trace};
 
+/// Large answers come in frames of this size: each costs both ends a call of the kernel.
+const MAX_FRAME_BYTES: u32 = 256 << 10;
+
 /// How a client behaves. The defaults are right for calls between our services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -160,6 +163,7 @@ pub(crate) fn configure(
         .http2_keep_alive_interval(options.keepalive_interval)
         .keep_alive_timeout(options.keepalive_timeout)
         .keep_alive_while_idle(true)
+        .max_frame_size(MAX_FRAME_BYTES)
         .tcp_nodelay(true);
     endpoint
         .user_agent(options.user_agent.clone())

@@ -2,6 +2,7 @@
 
 mod client;
 mod live;
+mod recent;
 mod watch;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ pub use live::LiveAttempts;
 use moka_core::{ApplicationId, AttemptName, PublicError};
 use moka_proto::submission::v1::{Application, ApplicationState};
 use moka_rpc::timestamp::from_proto;
+pub use recent::RecentApplications;
 
 /// An attempt, as far as its logs are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]

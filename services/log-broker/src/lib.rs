@@ -5,12 +5,14 @@ pub mod api;
 pub mod applications;
 pub mod archive;
 pub mod assembler;
+mod background;
 pub mod by_hand;
 pub mod cluster;
 pub mod config;
 pub mod domain;
 pub mod error;
 pub mod metrics;
+mod recent;
 pub mod retention;
 pub mod serving;
 
@@ -23,7 +25,7 @@ use moka_rpc::{ClientOptions, Server, ServerOptions};
 
 use crate::{
     api::LogApi,
-    applications::{Applications, LiveAttempts, SubmissionClient},
+    applications::{Applications, LiveAttempts, RecentApplications, SubmissionClient},
     archive::RawObjects,
     assembler::{Assembler, AssemblySettings},
     cluster::{KubernetesLogs, LiveLogs},
@@ -112,7 +114,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         searches: search_limit,
     };
     let serving = Serving {
-        applications,
+        applications: Arc::new(RecentApplications::new(applications)),
         objects,
         grammar,
         live,

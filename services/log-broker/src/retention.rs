@@ -24,8 +24,12 @@ use tokio::sync::Notify;
 
 use crate::{
     archive::RawObjects,
-    domain::{keys::KeyGrammar, retention::RetentionRules},
+    domain::{
+        keys::KeyGrammar,
+        retention::{RetentionRecord, RetentionRules},
+    },
     metrics::Metrics,
+    recent::Recent,
 };
 
 /// The retention of all applications. Clones share it.
@@ -36,6 +40,8 @@ pub struct Retention {
     rules: Arc<RetentionRules>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    /// Records as readers saw them.
+    recent: Arc<Recent<RetentionRecord>>,
     /// Tells the sweeper of this process that a deletion was asked for.
     requested: Arc<Notify>,
 }
@@ -55,6 +61,7 @@ impl Retention {
             rules: Arc::new(rules),
             clock,
             metrics,
+            recent: Arc::default(),
             requested: Arc::default(),
         }
     }

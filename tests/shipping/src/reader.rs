@@ -120,7 +120,7 @@ impl Reader {
             };
             lines.extend(answer.lines.into_iter().map(|line| Written {
                 time: line.time,
-                text: line.text,
+                text: line.text.to_vec(),
             }));
             cursor = answer.next;
             if answer.at_end {

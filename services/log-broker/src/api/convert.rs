@@ -149,7 +149,7 @@ fn line(line: Line) -> LogLine {
         Some(Output::Stderr) => OutputKind::Stderr,
     };
     LogLine {
-        text: line.text.into(),
+        text: line.text,
         time: line.time.map(to_proto),
         output: output.into(),
         unterminated: line.unterminated,

@@ -157,28 +157,7 @@ impl GrowingIndex {
     ) -> Result<(), Error> {
         let new = listed.iter().filter(|meta| !self.index.has(meta));
         let new: Vec<ObjectMeta> = new.cloned().collect();
-        for some in new.chunks(SAVED_EVERY_OBJECTS) {
-            if !self.read_some(objects, some.to_vec(), until).await? {
-                let known = listed.iter().filter(|meta| self.index.has(meta));
-                let (read, of) = (known.count(), listed.len());
-                return Err(Error::Indexing { read, of });
-            }
-            // While nothing is read: a read that waits holds what saving needs.
-            if self.is_worth_saving() {
-                self.save(objects).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads objects; says whether the time was enough for all.
-    async fn read_some(
-        &mut self,
-        objects: &RawObjects,
-        some: Vec<ObjectMeta>,
-        until: Option<Instant>,
-    ) -> Result<bool, Error> {
-        let mut reads = stream::iter(some)
+        let mut reads = stream::iter(new)
             .map(async |meta: ObjectMeta| {
                 let runs = objects.runs(&meta.key).await?;
                 Ok::<_, Error>((meta, runs))
@@ -191,13 +170,20 @@ impl GrowingIndex {
             };
             let read = match next {
                 Ok(Some(read)) => read?,
-                Ok(None) => return Ok(true),
-                Err(_elapsed) => return Ok(false),
+                Ok(None) => return Ok(()),
+                Err(_elapsed) => {
+                    let known = listed.iter().filter(|meta| self.index.has(meta));
+                    let (read, of) = (known.count(), listed.len());
+                    return Err(Error::Indexing { read, of });
+                }
             };
             // What was deleted meanwhile is not listed the next time.
             if let (meta, Some(runs)) = read {
                 self.change(|index| index.push(&meta, runs));
                 self.unsaved_objects += 1;
+            }
+            if self.is_worth_saving() {
+                self.save(objects).await;
             }
         }
     }

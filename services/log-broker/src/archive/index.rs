@@ -349,7 +349,8 @@ impl StreamIndex {
                 start_bytes: position,
                 ..segment.clone()
             };
-            bytes.extend(self.bytes(objects, &part).await?);
+            let object = self.load(objects, &part).await?;
+            bytes.extend_from_slice(self.bytes_in(&object, &part)?);
         }
         Ok(bytes)
     }

@@ -8,13 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use moka_objects::{MAX_OBJECT_SIZE_BYTES, Object, ObjectKey, ObjectMeta, ObjectStore};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::sync::Semaphore;
 
 use super::{
     turns::Turns,
     uncompressed::{Buffers, check_size},
 };
 use crate::{
+    background::{in_background, spawn},
     domain::{
         run::{Piece, RawObject, Run},
         screen::Screen,
@@ -292,23 +293,6 @@ impl Cache {
             }
         }
     }
-}
-
-/// Work that others wait for goes on also while its caller is busy with something else, as a stream
-/// of readings is when nobody asks it for the next: a turn or a permit that it got would hold up
-/// everybody, at last the caller.
-async fn in_background<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    spawn(work).await.map_err(|_stopped| Error::Stopped)?
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it changes nothing outside, so that it may end with the process"
-)]
-fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    tokio::spawn(work)
 }
 
 // A put of an assembled chunk is limited by the store; a raw object may be larger than that.

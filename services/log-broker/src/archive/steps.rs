@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::{index::StreamIndex, objects::RawObjects};
 use crate::{
@@ -122,7 +123,10 @@ impl StepReader {
                 let bytes = index.bytes_in(&object, segment)?;
                 let end = part_end(bytes, start);
                 let position_bytes = segment.start_bytes + start as u64;
-                let lines = self.push(position_bytes, &bytes[start..end]);
+                // The lines of a part are slices of a copy: of an object that is large, no page
+                // keeps more than it gives.
+                let part = Bytes::copy_from_slice(&bytes[start..end]);
+                let lines = self.push(position_bytes, &part);
                 if end == bytes.len() {
                     self.next_step += 1;
                 } else {
@@ -175,23 +179,25 @@ impl StepReader {
     }
 
     /// Takes the bytes at some offset of a file.
-    fn push(&mut self, start_bytes: u64, bytes: &[u8]) -> Vec<LineAndCursor> {
+    fn push(&mut self, start_bytes: u64, bytes: &Bytes) -> Vec<LineAndCursor> {
         let mut lines = Vec::new();
         if start_bytes != self.position_bytes + self.begun.len() as u64 {
             // Another generation: what was begun in the former one does not go on.
             lines.extend(self.end_begun(true));
             self.position_bytes = start_bytes;
         }
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            match line.strip_suffix(b"\n") {
-                Some(line) if self.begun.is_empty() => self.line(line, false, &mut lines),
-                Some(rest) => {
-                    self.begin(rest, &mut lines);
-                    lines.extend(self.end_begun(false));
-                }
-                None => self.begin(line, &mut lines),
+        let mut start = 0;
+        for newline in memchr_iter(b'\n', bytes) {
+            let line = &bytes[start..newline];
+            start = newline + 1;
+            if self.begun.is_empty() {
+                self.line(line, bytes, false, &mut lines);
+            } else {
+                self.begin(line, &mut lines);
+                lines.extend(self.end_begun(false));
             }
         }
+        self.begin(&bytes[start..], &mut lines);
         lines
     }
 
@@ -204,27 +210,35 @@ impl StepReader {
         self.begun.extend_from_slice(part);
         while self.begun.len() > limit {
             let rest = self.begun.split_off(limit);
-            let piece = std::mem::replace(&mut self.begun, rest);
-            self.line(&piece, true, lines);
+            let piece = Bytes::from(std::mem::replace(&mut self.begun, rest));
+            self.line(&piece, &piece, true, lines);
         }
     }
 
     fn end_begun(&mut self, unterminated: bool) -> Vec<LineAndCursor> {
         let mut lines = Vec::new();
-        let begun = std::mem::take(&mut self.begun);
+        let begun = Bytes::from(std::mem::take(&mut self.begun));
         if !begun.is_empty() {
-            self.line(&begun, unterminated, &mut lines);
+            self.line(&begun, &begun, unterminated, &mut lines);
         }
         lines
     }
 
-    /// Takes a line of the file, which has a newline unless it is `unterminated`.
-    fn line(&mut self, line: &[u8], unterminated: bool, lines: &mut Vec<LineAndCursor>) {
+    /// Takes a line of the file, a part of `memory`, which has a newline unless it is
+    /// `unterminated`.
+    fn line(
+        &mut self,
+        line: &[u8],
+        memory: &Bytes,
+        unterminated: bool,
+        lines: &mut Vec<LineAndCursor>,
+    ) {
         let newline_bytes = u64::from(!unterminated);
         if self.kind == StreamKind::Container {
             self.position_bytes += line.len() as u64 + newline_bytes;
             let before = lines.len();
-            self.joiner.push(line, &mut |line| lines.push(placed(line)));
+            self.joiner
+                .push(line, memory, &mut |line| lines.push(placed(line)));
             if let Some((last, _)) = lines[before..].last_mut() {
                 last.unterminated |= unterminated;
             }
@@ -236,7 +250,7 @@ impl StepReader {
             let is_last = after.is_empty();
             self.position_bytes += text.len() as u64 + if is_last { newline_bytes } else { 0 };
             let line = Line {
-                text: text.to_vec(),
+                text: memory.slice_ref(text),
                 time: None,
                 output: None,
                 unterminated: unterminated || !is_last,
@@ -274,8 +288,8 @@ mod tests {
         cuts.sort_unstable();
         let mut lines = Vec::new();
         for pair in cuts.windows(2) {
-            let bytes = &file[pair[0]..pair[1]];
-            lines.extend(reader.push(pair[0] as u64, bytes));
+            let bytes = Bytes::copy_from_slice(&file[pair[0]..pair[1]]);
+            lines.extend(reader.push(pair[0] as u64, &bytes));
         }
         lines.extend(reader.finish());
         lines
@@ -283,7 +297,7 @@ mod tests {
 
     fn joined(lines: &[LineAndCursor]) -> Vec<u8> {
         let text = |(line, _): &LineAndCursor| {
-            let mut text = line.text.clone();
+            let mut text = line.text.to_vec();
             text.extend((!line.unterminated).then_some(b'\n'));
             text
         };
@@ -316,7 +330,7 @@ mod tests {
 
     #[test]
     fn file_without_newline_is_not_kept_in_memory() {
-        let part = vec![b'x'; MAX_LINE_BYTES];
+        let part = Bytes::from(vec![b'x'; MAX_LINE_BYTES]);
         for kind in [StreamKind::Container, StreamKind::EventLog] {
             let mut reader = StepReader::new(kind, 0, None);
             let mut text_bytes = 0;

@@ -19,7 +19,13 @@ impl EventLogAssembly {
         let key = ObjectKey::new(Checkpoint::key(self.attempt, &self.file))?;
         match self.out.get(&key).await? {
             Some(object) => {
-                let checkpoint = parse(&key, &object.bytes)?;
+                let checkpoint: Checkpoint = parse(&key, &object.bytes)?;
+                if !checkpoint.is_possible() {
+                    return Err(Error::Damaged {
+                        key: key.to_string(),
+                        problem: "it counts more than a log can have".to_owned(),
+                    });
+                }
                 Ok(Decided {
                     checkpoint,
                     etag: Some(object.etag),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bytes::Bytes;
 use futures::{AsyncBufRead, AsyncBufReadExt, StreamExt, stream};
 
 use super::LiveLines;
@@ -25,7 +26,7 @@ pub(super) fn lines(
                 return Ok(None);
             };
             if let Some((time, text)) = parse_api_line(&line) {
-                let placed = joiner.push_joined(time, text.to_vec());
+                let placed = joiner.push_joined(time, Bytes::copy_from_slice(text));
                 return Ok(Some((placed, (body, joiner, failed))));
             }
         }
@@ -61,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    async fn texts(body: Vec<u8>) -> Vec<Vec<u8>> {
+    async fn texts(body: Vec<u8>) -> Vec<Bytes> {
         let failed = |error: io::Error| Error::Cluster {
             cluster: "local".to_owned(),
             source: KubeError::Unavailable(error.to_string()),
@@ -81,7 +82,7 @@ mod tests {
         let line = |length: usize| [b"2026-11-21T03:00:00Z ", &*vec![b'x'; length], b"\n"].concat();
         let limit = MAX_LINE_BYTES - b"2026-11-21T03:00:00Z ".len();
         let pieces = texts(line(limit)).await;
-        assert_eq!(pieces.iter().map(Vec::len).sum::<usize>(), limit);
+        assert_eq!(pieces.iter().map(Bytes::len).sum::<usize>(), limit);
         assert!(texts(line(limit + 64 * 1024)).await.is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, io, path::PathBuf, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::AsyncReadExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -206,7 +207,7 @@ fn placed_lines(bytes: &[u8]) -> Vec<PlacedLine> {
         .filter_map(|line| line.strip_suffix(b"\n"));
     let lines = whole.filter_map(parse_api_line);
     lines
-        .flat_map(|(time, text)| joiner.push_joined(time, text.to_vec()))
+        .flat_map(|(time, text)| joiner.push_joined(time, Bytes::copy_from_slice(text)))
         .collect()
 }
 
@@ -244,7 +245,7 @@ mod tests {
         let lines = placed_lines(
             b"2026-11-21T03:00:00.1Z one\n2026-11-21T03:00:00.2Z \xff two\n2026-11-21T03:0",
         );
-        let texts: Vec<_> = lines.iter().map(|line| line.line.text.as_slice()).collect();
+        let texts: Vec<_> = lines.iter().map(|line| &*line.line.text).collect();
         assert_eq!(texts, [&b"one"[..], b"\xff two"]);
     }
 }

@@ -11,6 +11,11 @@ use super::{
     manifest::{AssemblyState, Manifest, ManifestGap},
 };
 
+/// No log has as many chunks, nor as many bytes: a checkpoint that says so is damaged, and could
+/// not be counted on from.
+const MAX_CHUNKS: u32 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 62;
+
 /// A chunk, by the bytes of the driver's file that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkRange {
@@ -75,6 +80,15 @@ impl Checkpoint {
         }
     }
 
+    /// Whether its numbers can be those of a log.
+    pub fn is_possible(&self) -> bool {
+        self.chunk_count <= MAX_CHUNKS
+            && self.assembled_bytes <= MAX_BYTES
+            && self.last_chunk.is_none_or(|chunk| {
+                chunk.start_bytes <= chunk.end_bytes && chunk.end_bytes <= MAX_BYTES
+            })
+    }
+
     /// The prefix of an application's checkpoints.
     pub fn prefix(attempt: AttemptName) -> String {
         let id = attempt.application_id.to_string();
@@ -137,6 +151,43 @@ impl From<&Gap> for ManifestGap {
         Self {
             start_offset_bytes: gap.start_bytes,
             end_offset_bytes: gap.end_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_at_the_limit_are_possible_and_those_past_it_are_not() {
+        let attempt = AttemptName::new(moka_core::ApplicationId::ZERO, 1);
+        let of = |chunk_count, assembled_bytes, start_bytes, end_bytes| Checkpoint {
+            chunk_count,
+            assembled_bytes,
+            last_chunk: Some(ChunkRange {
+                start_bytes,
+                end_bytes,
+                synthetic_end_milliseconds: None,
+            }),
+            ..Checkpoint::new(attempt, "spark-1")
+        };
+        let (chunks, bytes) = (1_073_741_824, 4_611_686_018_427_387_904);
+        let limit = of(chunks, bytes, bytes, bytes);
+        assert!(limit.is_possible());
+        let more = ChunkRange {
+            start_bytes: 0,
+            end_bytes: 1,
+            synthetic_end_milliseconds: None,
+        };
+        assert_eq!(limit.with_chunk(more, 0, 1).chunk_count, chunks + 1);
+        for past in [
+            of(chunks + 1, 0, 0, 0),
+            of(1, bytes + 1, 0, 0),
+            of(1, 0, 0, bytes + 1),
+            of(1, 0, 2, 1),
+        ] {
+            assert!(!past.is_possible(), "{past:?}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use super::{cursor::Cursor, lines::Line, pattern::Pattern};
 
 /// Longest text of a line around a hit.
@@ -129,7 +131,7 @@ impl<'a> Collector<'a> {
         self.text_bytes += line.text.len();
         self.text_bytes += before.iter().map(|line| line.text.len()).sum::<usize>();
         self.hits.push(Hit {
-            line: line.clone(),
+            line: cut(line, usize::MAX),
             before,
             after: Vec::new(),
             start: self.previous.unwrap_or_else(|| start_of(line, after)),
@@ -175,9 +177,15 @@ fn start_of(line: &Line, after: Cursor) -> Cursor {
 }
 
 fn around(line: &Line) -> Line {
-    let kept = line.text.len().min(MAX_CONTEXT_BYTES);
+    cut(line, MAX_CONTEXT_BYTES)
+}
+
+/// The line, of at most so many bytes, with memory of its own: it is kept while much else is
+/// looked through.
+fn cut(line: &Line, maximum_bytes: usize) -> Line {
+    let kept = line.text.len().min(maximum_bytes);
     Line {
-        text: line.text[..kept].to_vec(),
+        text: Bytes::copy_from_slice(&line.text[..kept]),
         unterminated: line.unterminated || kept < line.text.len(),
         ..*line
     }
@@ -189,7 +197,7 @@ mod tests {
 
     fn line(text: &str) -> Line {
         Line {
-            text: text.as_bytes().to_vec(),
+            text: Bytes::copy_from_slice(text.as_bytes()),
             time: None,
             output: None,
             unterminated: false,

@@ -1,5 +1,6 @@
 //! A container's lines: partial ones joined, each with a place that live and archive share.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
@@ -15,7 +16,7 @@ pub const MAX_LINE_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// What was written, without the line end.
-    pub text: Vec<u8>,
+    pub text: Bytes,
     /// When; `None` in event logs.
     pub time: Option<Timestamp>,
     /// Where; `None` when it is not known.
@@ -62,13 +63,18 @@ impl LineJoiner {
         }
     }
 
-    /// Takes a line of the file, without its newline; gives the container's lines that it ends.
-    pub fn push(&mut self, line: &[u8], give: &mut impl FnMut(PlacedLine)) {
+    /// Takes a line of the file, without its newline, which is a part of `memory`; gives the
+    /// container's lines that it ends. They share the memory as far as they can.
+    pub fn push(&mut self, line: &[u8], memory: &Bytes, give: &mut impl FnMut(PlacedLine)) {
         let Some(cri) = CriLine::parse(line) else {
             let time = self.last.map_or(Timestamp::UNIX_EPOCH, |(time, _)| time);
-            return self.cut(time, None, line.to_vec(), false, give);
+            return self.cut(time, None, memory.slice_ref(line), false, give);
         };
         let partial = self.partial(cri.output);
+        if !cri.partial && partial.begin.is_none() {
+            let text = memory.slice_ref(cri.text);
+            return self.cut(cri.time, Some(cri.output), text, false, give);
+        }
         let begin = *partial.begin.get_or_insert(cri.time);
         partial.text.extend_from_slice(cri.text);
         if cri.partial && partial.text.len() <= MAX_LINE_BYTES {
@@ -83,11 +89,11 @@ impl LineJoiner {
         if !cri.partial {
             partial.begin = None;
         }
-        self.cut(begin, Some(cri.output), text, cri.partial, give);
+        self.cut(begin, Some(cri.output), text.into(), cri.partial, give);
     }
 
     /// Takes a line of the Kubernetes log API, which has joined it.
-    pub fn push_joined(&mut self, time: Timestamp, text: Vec<u8>) -> Vec<PlacedLine> {
+    pub fn push_joined(&mut self, time: Timestamp, text: Bytes) -> Vec<PlacedLine> {
         let mut lines = Vec::new();
         self.cut(time, None, text, false, &mut |line| lines.push(line));
         lines
@@ -99,7 +105,7 @@ impl LineJoiner {
         for output in [Output::Stdout, Output::Stderr] {
             let Partial { text, begin } = std::mem::take(self.partial(output));
             if let Some(begin) = begin {
-                self.cut(begin, Some(output), text, true, &mut |line| {
+                self.cut(begin, Some(output), text.into(), true, &mut |line| {
                     lines.push(line);
                 });
             }
@@ -118,7 +124,7 @@ impl LineJoiner {
         &mut self,
         time: Timestamp,
         output: Option<Output>,
-        mut text: Vec<u8>,
+        mut text: Bytes,
         unterminated: bool,
         give: &mut impl FnMut(PlacedLine),
     ) {
@@ -134,7 +140,7 @@ impl LineJoiner {
         &mut self,
         time: Timestamp,
         output: Option<Output>,
-        text: Vec<u8>,
+        text: Bytes,
         unterminated: bool,
     ) -> PlacedLine {
         let (place_time, ordinal) = match self.last {
@@ -167,13 +173,14 @@ mod tests {
         let mut joiner = LineJoiner::default();
         let mut placed = Vec::new();
         for line in lines {
-            joiner.push(line.as_bytes(), &mut |line| placed.push(line));
+            let line = Bytes::copy_from_slice(line.as_bytes());
+            joiner.push(&line, &line, &mut |line| placed.push(line));
         }
         placed.extend(joiner.finish());
         placed
             .into_iter()
             .map(|placed| {
-                let text = String::from_utf8(placed.line.text).unwrap();
+                let text = String::from_utf8(placed.line.text.to_vec()).unwrap();
                 (
                     text,
                     placed.place.time.subsec_nanosecond(),
@@ -220,7 +227,7 @@ mod tests {
     fn live_line_has_the_place_of_its_archived_self() {
         let time: Timestamp = "2026-11-21T03:00:00.5Z".parse().unwrap();
         let long = "x".repeat(3 * MAX_LINE_BYTES / 2);
-        let live = LineJoiner::default().push_joined(time, long.clone().into_bytes());
+        let live = LineJoiner::default().push_joined(time, long.clone().into());
         let mut joiner = LineJoiner::default();
         let (head, tail) = long.split_at(10_000);
         let mut archived = Vec::new();
@@ -228,7 +235,8 @@ mod tests {
             format!("{time} stdout P {head}"),
             format!("{time} stdout F {tail}"),
         ] {
-            joiner.push(line.as_bytes(), &mut |line| archived.push(line));
+            let line = Bytes::from(line);
+            joiner.push(&line, &line, &mut |line| archived.push(line));
         }
         let places = |lines: &[PlacedLine]| lines.iter().map(|line| line.place).collect::<Vec<_>>();
         assert_eq!(places(&live).len(), 2);

@@ -80,12 +80,14 @@ impl Retention {
         for keys in [markers, others] {
             self.delete_all(keys).await?;
         }
-        let size = |batch: &Batch| batch.objects.iter().map(|object| object.size_bytes).sum();
         self.metrics
             .retention
             .deleted_objects
             .inc_by(batch.objects.len() as u64);
-        self.metrics.retention.deleted_bytes.inc_by(size(batch));
+        self.metrics
+            .retention
+            .deleted_bytes
+            .inc_by(batch.size_bytes());
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use moka_core::{ApplicationId, PublicError};
 use moka_objects::{ETag, ObjectKey, PutCondition};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
 
 use super::Retention;
 use crate::{
@@ -24,8 +25,28 @@ impl Retention {
         Ok(self.versioned(id).await?.0)
     }
 
+    /// The record as it was within the last second, or as this process changed it since.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn recent_record(&self, id: ApplicationId) -> Result<RetentionRecord, Error> {
+        if let Some(record) = self.recent.get(id) {
+            return Ok(record);
+        }
+        let asked = Instant::now();
+        let record = self.record(id).await?;
+        self.recent.note(id, asked, &record);
+        Ok(record)
+    }
+
     async fn versioned(&self, id: ApplicationId) -> Result<(RetentionRecord, PutCondition), Error> {
-        match self.read(&ObjectKey::new(record_key(id))?).await? {
+        let key = ObjectKey::new(record_key(id))?;
+        match self.read::<RetentionRecord>(&key).await? {
+            Some((record, _)) if !record.is_possible() => Err(Error::Damaged {
+                key: key.to_string(),
+                problem: "it counts more than an application can have".to_owned(),
+            }),
             Some((record, etag)) => Ok((record, PutCondition::IfMatch(etag))),
             None => Ok((RetentionRecord::new(id), PutCondition::IfAbsent)),
         }
@@ -64,7 +85,10 @@ impl Retention {
                 .put(&key, json(&key, &record)?, condition)
                 .await
             {
-                Ok(_) => return Ok(record),
+                Ok(_) => {
+                    self.recent.forget(id);
+                    return Ok(record);
+                }
                 Err(error) if error.is_precondition_failed() => {}
                 Err(error) => return Err(error.into()),
             }

@@ -8,7 +8,7 @@ use std::{
 use moka_objects::ObjectMeta;
 use tokio::time::Instant;
 
-use crate::{archive::RawObjects, error::Error};
+use crate::{archive::RawObjects, background::spawn, error::Error};
 
 /// Streams of fewer objects are listed wholly each time: that is one question.
 const LARGE_FROM_OBJECTS: usize = 1000;
@@ -94,15 +94,11 @@ impl Listing {
     /// Lists all while the caller goes on.
     fn list_behind(self: &Arc<Self>, objects: &RawObjects, prefix: &str) {
         let (listing, objects, prefix) = (Arc::clone(self), objects.clone(), prefix.to_owned());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it changes nothing outside, so that it may end with the process"
-        )]
-        tokio::spawn(async move {
+        drop(spawn(async move {
             // After a failure the next caller tries again.
             drop(listing.whole(&objects, &prefix).await);
             listing.known().is_being_listed = false;
-        });
+        }));
     }
 
     /// Memory that it takes, roughly.

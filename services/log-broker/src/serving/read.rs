@@ -90,7 +90,9 @@ impl Serving {
         cursor: Cursor,
         limits: Limits,
     ) -> Result<Answer, Error> {
-        if let Some(moment) = self.recent_moment(target) {
+        // Of a stream that has ended it is as good as a new one.
+        let recent = self.recent_moment(target);
+        if let Some(moment) = recent.filter(|moment| !moment.ended) {
             let Moment {
                 index, open_gaps, ..
             } = moment;

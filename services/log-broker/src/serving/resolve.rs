@@ -103,7 +103,8 @@ impl Serving {
     /// Only of what has ended anything is deleted: followers of what runs cost no more reads.
     async fn refuse_deleted(&self, attempt: &AttemptView, kind: LogKind) -> Result<(), Error> {
         if attempt.ended.is_some() {
-            let record = self.retention.record(attempt.name.application_id).await?;
+            let id = attempt.name.application_id;
+            let record = self.retention.recent_record(id).await?;
             Retention::refuse_deleted(&record, kind)?;
         }
         Ok(())

@@ -259,8 +259,8 @@ fn expected_lines(stream: &Stream) -> Vec<(Option<Timestamp>, Vec<u8>)> {
 
 fn assert_same(found: &[Line], expected: &[(Option<Timestamp>, Vec<u8>)], what: &str) {
     let differ = (0..found.len().max(expected.len())).find(|index| {
-        let found = found.get(*index).map(|line| (&line.time, &line.text));
-        found != expected.get(*index).map(|(time, text)| (time, text))
+        let found = found.get(*index).map(|line| (&line.time, &*line.text));
+        found != expected.get(*index).map(|(time, text)| (time, &**text))
     });
     assert_eq!(differ, None, "{what}: line {differ:?} is another one");
 }
@@ -447,6 +447,6 @@ fn assert_in_order(found: &[Line], expected: &[(Option<Timestamp>, Vec<u8>)], wh
     let mut rest = expected.iter();
     let strays = found
         .iter()
-        .filter(|line| !rest.any(|(time, text)| (time, text) == (&line.time, &line.text)));
+        .filter(|line| !rest.any(|(time, text)| *time == line.time && *text == line.text));
     assert_eq!(strays.count(), 0, "{what}: lines twice or out of order");
 }

@@ -153,7 +153,7 @@ async fn live_lines_are_searched_with_the_archived_ones_around_them() {
         let mut shown = Vec::new();
         for (_, hit) in &answer.hits {
             let text = |line: &moka_log_broker::domain::lines::Line| {
-                String::from_utf8(line.text.clone()).unwrap()
+                String::from_utf8(line.text.to_vec()).unwrap()
             };
             let before: Vec<_> = hit.before.iter().map(text).collect();
             let after: Vec<_> = hit.after.iter().map(text).collect();

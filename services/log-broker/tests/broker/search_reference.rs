@@ -301,7 +301,7 @@ const EVERYTHING: Limits = Limits {
 };
 
 fn text(line: &moka_log_broker::domain::lines::Line) -> String {
-    String::from_utf8(line.text.clone()).unwrap()
+    String::from_utf8(line.text.to_vec()).unwrap()
 }
 
 fn quoted(c: char) -> String {

@@ -49,7 +49,7 @@ pub(crate) fn texts(answer: &Answer) -> Vec<String> {
     answer
         .lines
         .iter()
-        .map(|line| String::from_utf8(line.text.clone()).unwrap())
+        .map(|line| String::from_utf8(line.text.to_vec()).unwrap())
         .collect()
 }
 

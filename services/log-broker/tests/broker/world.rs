@@ -157,7 +157,7 @@ impl Growing {
                 if let Some((time, text)) = lines.get(self.given) {
                     self.given += 1;
                     if time.as_second() >= self.since {
-                        let text = text.clone().into_bytes();
+                        let text = text.clone().into();
                         return Some(self.joiner.push_joined(*time, text));
                     }
                     continue;
@@ -183,7 +183,7 @@ impl LiveLogs for FakeCluster {
         Ok(file.as_ref().map(|lines| {
             let lines = lines.iter().filter(|(time, _)| time.as_second() >= since);
             lines
-                .flat_map(|(time, text)| joiner.push_joined(*time, text.clone().into_bytes()))
+                .flat_map(|(time, text)| joiner.push_joined(*time, text.clone().into()))
                 .collect()
         }))
     }

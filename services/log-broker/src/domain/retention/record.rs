@@ -16,6 +16,11 @@ pub const REQUEST: &str = "request";
 /// So many changes of the legal hold are kept.
 pub const MAX_HOLD_CHANGES: usize = 100;
 
+/// No application has as many batches, objects or bytes: a record that says so is damaged, and
+/// could not be counted on from.
+const MAX_BATCHES: u32 = 1 << 30;
+const MAX_TOTAL: u64 = 1 << 62;
+
 /// A legal hold was set or lifted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldChange {
@@ -117,8 +122,11 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn size_bytes(&self) -> u64 {
-        self.objects.iter().map(|object| object.size_bytes).sum()
+    /// Bytes of its objects.
+    pub fn size_bytes(&self) -> u64 {
+        let sizes = self.objects.iter().map(|object| object.size_bytes);
+        // What is read back may be damaged.
+        sizes.fold(0, u64::saturating_add)
     }
 }
 
@@ -130,6 +138,16 @@ impl RetentionRecord {
             holds: Vec::new(),
             deletions: BTreeMap::new(),
         }
+    }
+
+    /// Whether its numbers can be those of deletions.
+    pub fn is_possible(&self) -> bool {
+        self.deletions.values().all(|deletion| {
+            deletion.done_batch_count <= deletion.batch_count
+                && deletion.batch_count <= MAX_BATCHES
+                && deletion.object_count <= MAX_TOTAL
+                && deletion.object_bytes <= MAX_TOTAL
+        })
     }
 
     /// Whether nothing may be deleted.
@@ -226,7 +244,7 @@ impl RetentionRecord {
         {
             deletion.batch_count = batch.number;
             deletion.object_count += batch.objects.len() as u64;
-            deletion.object_bytes += batch.size_bytes();
+            deletion.object_bytes = deletion.object_bytes.saturating_add(batch.size_bytes());
         }
     }
 
@@ -279,6 +297,36 @@ mod tests {
             number,
             request: request("p"),
             objects: vec![object],
+        }
+    }
+
+    #[test]
+    fn numbers_at_the_limit_are_possible_and_those_past_it_are_not() {
+        let of = |batch_count, done_batch_count, object_count, object_bytes| {
+            let mut record = record();
+            record.plan(KIND, request("p"), Timestamp::UNIX_EPOCH);
+            let deletion = record.deletions.get_mut(&KIND).unwrap();
+            deletion.batch_count = batch_count;
+            deletion.done_batch_count = done_batch_count;
+            deletion.object_count = object_count;
+            deletion.object_bytes = object_bytes;
+            record
+        };
+        let (batches, total) = (1_073_741_824, 4_611_686_018_427_387_904);
+        let mut limit = of(batches, batches, total, total);
+        assert!(limit.is_possible());
+        let mut next = batch(batches + 1);
+        next.objects[0].size_bytes = u64::MAX;
+        next.objects.extend(next.objects.clone());
+        limit.open(&next);
+        assert!(!limit.is_possible());
+        for past in [
+            of(batches + 1, 0, 0, 0),
+            of(1, 2, 0, 0),
+            of(1, 0, total + 1, 0),
+            of(1, 0, 0, total + 1),
+        ] {
+            assert!(!past.is_possible(), "{past:?}");
         }
     }
 
