@@ -198,6 +198,19 @@ pub async fn ensure_up() -> Result<ClusterInfo> {
     })
 }
 
+/// Ends a component of the local cluster, and what it started, by SIGKILL. [`ensure_up`] starts it
+/// anew.
+///
+/// # Errors
+/// When it does not run, or survives.
+pub async fn kill(component: &str) -> Result<()> {
+    let state = Cache::locate()?.state();
+    if daemon::process_id(&state, component).is_none() {
+        bail!("{component} does not run");
+    }
+    daemon::kill(&state, component).await
+}
+
 /// Spark as pip installs it, which brings a History Server. Needs no cluster.
 ///
 /// # Errors

@@ -145,17 +145,9 @@ fn check_broken(broken: &Application) -> Result<()> {
 
 async fn submit(clients: &Clients, request: SubmitApplicationRequest) -> Result<String> {
     let name = request.display_name.clone();
-    let answer = clients
-        .submission
-        .clone()
-        .submit_application(request)
-        .await?
-        .into_inner();
-    let application = answer
-        .application
-        .context("submit answered without an application")?;
-    println!("  {name}: accepted as {}", application.application_id);
-    Ok(application.application_id)
+    let id = follow::submit(clients, request).await?;
+    println!("  {name}: accepted as {id}");
+    Ok(id)
 }
 
 async fn run_to_the_end(

@@ -1,4 +1,5 @@
-//! Following one application to its end: its states, and its driver's lines while they are written.
+//! Submitting one application and following it to its end: its states, and its driver's lines while
+//! they are written.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use moka_proto::{
         ContainerSource, FollowLogRequest, LogLine, LogStreamName, log_stream_name::Source,
     },
     submission::v1::{
-        Application, ApplicationState, WatchApplicationsRequest, watch_applications_response::Step,
+        Application, ApplicationState, SubmitApplicationRequest, WatchApplicationsRequest,
+        watch_applications_response::Step,
     },
 };
 use tokio::time::{sleep, timeout};
@@ -18,6 +20,28 @@ use crate::mesh::Clients;
 
 const PATIENCE: Duration = Duration::from_mins(4);
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Submits an application and returns its id. A submission that has just been started first has to
+/// learn of the queues.
+///
+/// # Errors
+/// When it is refused, or there is no answer in four minutes.
+pub async fn submit(clients: &Clients, request: SubmitApplicationRequest) -> Result<String> {
+    let submit = async {
+        loop {
+            let mut submission = clients.submission.clone();
+            match submission.submit_application(request.clone()).await {
+                Err(status) if status.code() == Code::Unavailable => sleep(RETRY).await,
+                answer => return answer,
+            }
+        }
+    };
+    let answer = timeout(PATIENCE, submit).await;
+    let answer = answer.context("the application was not accepted")??;
+    let application = answer.into_inner().application;
+    let application = application.context("submit answered without an application")?;
+    Ok(application.application_id)
+}
 
 /// Whether a state is final.
 pub fn is_final(state: ApplicationState) -> bool {

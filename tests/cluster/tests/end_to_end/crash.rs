@@ -4,9 +4,7 @@
 use std::{collections::BTreeSet, path::Path, process::Stdio};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use moka_proto::submission::v1::{
-    ApplicationState, submission_service_client::SubmissionServiceClient,
-};
+use moka_proto::submission::v1::ApplicationState;
 use moka_tests_control_plane::{Fault, FaultProxy, Program, Upstream};
 use moka_xtask::{
     demo::{applications, follow},
@@ -14,7 +12,7 @@ use moka_xtask::{
 };
 use tokio::process::{Child, Command};
 
-use crate::{Mesh, fresh_key};
+use crate::{Mesh, fresh_key, submit};
 
 #[tokio::test]
 async fn submission_killed_before_and_after_create_runs_one_driver() {
@@ -32,15 +30,12 @@ async fn submission_killed_before_and_after_create_runs_one_driver() {
     submission.start().await;
     proxy.arm(Fault::BeforeCreate);
     let request = applications::report(&mesh.cluster.spark_image, &fresh_key("crash"));
-    let mut client = SubmissionServiceClient::connect(submission.url())
-        .await
-        .unwrap();
-    let answer = client
-        .submit_application(request)
-        .await
-        .unwrap()
-        .into_inner();
-    let id = answer.application.unwrap().application_id;
+    let endpoints = Endpoints {
+        submission: submission.url(),
+        ..mesh.endpoints.clone()
+    };
+    let clients = Clients::new(&endpoints).unwrap();
+    let id = submit(&clients, request).await;
 
     proxy.struck(1).await;
     submission.kill().await;
@@ -50,11 +45,6 @@ async fn submission_killed_before_and_after_create_runs_one_driver() {
     submission.kill().await;
     submission.start().await;
 
-    let endpoints = Endpoints {
-        submission: submission.url(),
-        ..mesh.endpoints.clone()
-    };
-    let clients = Clients::new(&endpoints).unwrap();
     let ended = follow::to_the_end(&clients, &id, |application| {
         println!("{:?}", application.state());
     });

@@ -6,21 +6,14 @@ use moka_proto::{
 };
 use moka_xtask::demo::{applications, follow, judges, spark_application_id};
 
-use crate::{Mesh, fresh_key};
+use crate::{Mesh, fresh_key, submit};
 
 #[tokio::test]
 async fn a_failing_application_tells_exit_code_and_exception() {
     let mesh = Mesh::get().await;
     let clients = mesh.clients();
     let request = applications::broken_orders(&mesh.cluster.spark_image, &fresh_key("broken"));
-    let answer = clients
-        .submission
-        .clone()
-        .submit_application(request)
-        .await
-        .unwrap()
-        .into_inner();
-    let id = answer.application.unwrap().application_id;
+    let id = submit(&clients, request).await;
 
     let ended = follow::to_the_end(&clients, &id, |application| {
         println!("{:?}", application.state());

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Mesh, fresh_key,
     node::{entries, eventually, kill, statements},
+    submit,
 };
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -31,13 +32,7 @@ async fn history_server_lists_a_killed_driver_with_all_that_it_wrote() {
     let clients = mesh.clients();
     let store = mesh.cluster.s3.clone().unwrap();
     let request = statements(&mesh.cluster.spark_image, &fresh_key("killed"), &STATEMENTS);
-    let answer = clients.submission.clone().submit_application(request).await;
-    let id = answer
-        .unwrap()
-        .into_inner()
-        .application
-        .unwrap()
-        .application_id;
+    let id = submit(&clients, request).await;
     let history = HistoryServer::start_on_s3(&mesh.cluster.spark_home, &store, "eventlogs");
     let history = history.await.unwrap();
 

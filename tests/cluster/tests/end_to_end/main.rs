@@ -9,12 +9,15 @@ mod failing;
 mod killed;
 mod main_job;
 mod node;
+mod operator;
 mod refusals;
 mod rotation;
 mod sidecar;
 
+use moka_proto::submission::v1::SubmitApplicationRequest;
 use moka_xtask::{
     cluster::{self, ClusterInfo},
+    demo::follow,
     mesh::{self, Clients, Endpoints},
 };
 use tokio::{process::Command, sync::OnceCell};
@@ -76,4 +79,9 @@ fn fresh_key(name: &str) -> String {
         .to_string_lossy()
         .into_owned();
     format!("{name}-{}-{unique}", std::process::id())
+}
+
+/// Submits an application and returns its id.
+async fn submit(clients: &Clients, request: SubmitApplicationRequest) -> String {
+    follow::submit(clients, request).await.unwrap()
 }

@@ -12,7 +12,7 @@ use moka_proto::{
     submission::v1::{
         Application, ApplicationEvent,
         ApplicationState::{self, Launching, Queued, Running, Submitted, Succeeded},
-        ExitCategory, ListApplicationEventsRequest, SubmitApplicationRequest,
+        ExitCategory, ListApplicationEventsRequest,
     },
 };
 use moka_xtask::{
@@ -21,7 +21,7 @@ use moka_xtask::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Mesh, documents, fresh_key};
+use crate::{Mesh, documents, fresh_key, submit};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -77,17 +77,6 @@ async fn a_report_goes_through_the_whole_mesh() {
     );
     the_shipper_tells_its_streams(mesh, &id).await;
     documents::commands_work(mesh, &id).await;
-}
-
-async fn submit(clients: &Clients, request: SubmitApplicationRequest) -> String {
-    let answer = clients
-        .submission
-        .clone()
-        .submit_application(request)
-        .await
-        .unwrap()
-        .into_inner();
-    answer.application.unwrap().application_id
 }
 
 /// The sidecar's own gRPC port, reached at the driver's address.

@@ -18,7 +18,7 @@ use crate::Mesh;
 const PATIENCE: Duration = Duration::from_mins(4);
 const POLL: Duration = Duration::from_millis(100);
 /// Where the kubelet keeps logs.
-pub(crate) const POD_LOGS: &str = "/var/log/pods";
+const POD_LOGS: &str = "/var/log/pods";
 
 /// An application of statements.
 pub(crate) fn statements(image: &str, key: &str, texts: &[&str]) -> SubmitApplicationRequest {
@@ -46,6 +46,13 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
 pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
+}
+
+/// The folder of a container's log files, once its pod has one.
+pub(crate) fn container_logs(pod: &str, container: &str) -> Option<PathBuf> {
+    let is_pods = |path: &PathBuf| path.to_string_lossy().contains(&format!("_{pod}_"));
+    let folder = entries(Path::new(POD_LOGS)).into_iter().find(is_pods);
+    folder.map(|folder| folder.join(container))
 }
 
 /// Ends the processes of a program in a pod by SIGKILL.

@@ -1,7 +1,7 @@
 //! A driver that writes so much that the kubelet rotates its log again and again is followed from
 //! before its pod exists to its end, over connections that break: each line once, in order.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use moka_core::labels::DRIVER_CONTAINER;
 use moka_proto::logs::v1::{CompletenessVerdict, FollowLogRequest};
@@ -12,7 +12,11 @@ use moka_xtask::{
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
-use crate::{Mesh, fresh_key, node::POD_LOGS};
+use crate::{
+    Mesh, fresh_key,
+    node::{container_logs, entries},
+    submit,
+};
 
 /// What `examples/chatty_driver.py` writes.
 const LINES: usize = 240_000;
@@ -27,9 +31,7 @@ async fn a_log_is_followed_once_through_its_rotations() {
     let mesh = Mesh::get().await;
     let clients = mesh.clients();
     let request = applications::chatty_driver(&mesh.cluster.spark_image, &fresh_key("chatty"));
-    let answer = clients.submission.clone().submit_application(request).await;
-    let application = answer.unwrap().into_inner().application.unwrap();
-    let id = application.application_id;
+    let id = submit(&clients, request).await;
     let mut following = Box::pin(timeout(PATIENCE, followed(&clients, &id)));
     let mut most_files = 0;
     let followed = loop {
@@ -107,13 +109,6 @@ async fn follow_once(
 
 /// How many files the driver's log has on its node now.
 fn files_of(id: &str) -> usize {
-    let pods = fs::read_dir(POD_LOGS).into_iter().flatten().flatten();
-    let driver = format!("_{id}-1-driver_");
-    let folder = pods
-        .map(|pod| pod.path())
-        .find(|pod| pod.to_string_lossy().contains(&driver));
-    let container = folder.map(|pod| pod.join(DRIVER_CONTAINER));
-    container.map_or(0, |container| {
-        fs::read_dir(container).into_iter().flatten().count()
-    })
+    let folder = container_logs(&format!("{id}-1-driver"), DRIVER_CONTAINER);
+    folder.map_or(0, |folder| entries(&folder).len())
 }

@@ -1,12 +1,7 @@
 //! A driver's sidecar is killed and started again by the kubelet: its log goes on, and is followed
 //! with one cursor.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use moka_proto::{
     logs::v1::{
@@ -20,7 +15,8 @@ use tokio::time::sleep;
 
 use crate::{
     Mesh, fresh_key,
-    node::{POD_LOGS, entries, eventually, kill, statements},
+    node::{container_logs, eventually, kill, statements},
+    submit,
 };
 
 const CONTAINER: &str = "moka-metrics-exporter";
@@ -40,13 +36,7 @@ async fn log_of_a_sidecar_is_followed_once_through_its_restart() {
         &fresh_key("sidecar"),
         &[STATEMENT],
     );
-    let answer = clients.submission.clone().submit_application(request).await;
-    let id = answer
-        .unwrap()
-        .into_inner()
-        .application
-        .unwrap()
-        .application_id;
+    let id = submit(&clients, request).await;
     let pod = format!("{id}-1-driver");
 
     let states = follow::to_the_end(&clients, &id, |application| {
@@ -98,10 +88,9 @@ fn stream(id: &str) -> LogStreamName {
 }
 
 fn lines_of(pod: &str, file: &str) -> Vec<u8> {
-    let is_pods = |path: &PathBuf| path.to_string_lossy().contains(&format!("_{pod}_"));
-    let folder = entries(Path::new(POD_LOGS)).into_iter().find(is_pods);
-    let file = folder.map(|folder| folder.join(CONTAINER).join(file));
-    file.and_then(|file| fs::read(file).ok())
+    let folder = container_logs(pod, CONTAINER);
+    folder
+        .and_then(|folder| fs::read(folder.join(file)).ok())
         .unwrap_or_default()
 }
 
