@@ -137,6 +137,64 @@ async fn three_share_the_work_and_any_may_die() {
     }
 }
 
+/// The next change after the cursor, which goes on behind it.
+async fn next_change(client: &Client, cursor: &mut String) -> (i64, (String, ApplicationState)) {
+    let request = WatchApplicationsRequest {
+        cursor: cursor.clone(),
+        ..WatchApplicationsRequest::default()
+    };
+    let mut watch = client.watch(request);
+    loop {
+        let step = watch.next().await.unwrap();
+        *cursor = step.cursor.unwrap_or_default();
+        match step.item {
+            WatchItem::Change(change) => {
+                let event = change.event.unwrap();
+                let state = event.state();
+                return (event.sequence, (event.application_id, state));
+            }
+            WatchItem::Heartbeat => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn cursor_of_one_replica_goes_on_at_another() {
+    const SUBMITTED: usize = 5;
+    let installation = Installation::start(Database::Postgres).await;
+    let mut second = installation.replica("second", &[]).await;
+    second.start().await;
+    let clients = [client(&installation.submission), client(&second)];
+    let mut watch = clients[0].watch(WatchApplicationsRequest::default());
+    let mut cursor = loop {
+        let step = watch.next().await.unwrap();
+        if step.item == WatchItem::SnapshotEnd {
+            break step.cursor.unwrap();
+        }
+    };
+    for number in 0..SUBMITTED {
+        installation.submit(&format!("key-{number}")).await;
+    }
+    // Each change is asked for at the replica that did not tell the one before.
+    let told = async {
+        let mut seen = Vec::new();
+        let mut left = SUBMITTED;
+        for client in clients.iter().cycle() {
+            let change = next_change(client, &mut cursor).await;
+            left -= usize::from(change.1.1 == ApplicationState::Submitted);
+            seen.push(change);
+            if left == 0 {
+                break;
+            }
+        }
+        seen
+    };
+    let seen = timeout(PATIENCE, told).await.unwrap();
+    let written: Vec<_> = written(&clients[1]).await.into_iter().collect();
+    assert_eq!(seen, written);
+}
+
 /// Killed without a goodbye, and started again after a moment.
 async fn again(program: &mut Program) {
     sleep(Duration::from_millis(20)).await;
