@@ -11,6 +11,7 @@ fn nothing_is_lost_doubled_or_untold_on_postgres() {
         url: server.url(),
         seed: 2,
         applications: 350,
+        faults: 5_000,
     };
     let report = run_fast(scenario.run());
     println!("{} faults: {report:#?}", report.fault_count());

@@ -82,6 +82,11 @@ impl Dice {
         self.lock().faults.clone()
     }
 
+    /// All faults together.
+    pub(crate) fn fault_count(&self) -> usize {
+        self.lock().faults.values().sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,7 +20,7 @@ struct Arguments {
     /// The first seed; each run takes the next.
     #[arg(long, default_value_t = 1000)]
     seed: u64,
-    /// How many applications a run has.
+    /// How many applications a run has at first.
     #[arg(long, default_value_t = 200)]
     applications: usize,
 }
@@ -47,6 +47,7 @@ fn main() {
                 url,
                 seed,
                 applications,
+                faults: 0,
             };
             let report = run_fast(scenario.run());
             runs += 1;

@@ -42,7 +42,9 @@ const MOMENT: Duration = Duration::from_millis(250);
 /// How often watches list everything anew.
 const RELIST: Duration = Duration::from_mins(2);
 /// How long the faults go on at most.
-const STORM: Duration = Duration::from_mins(20);
+const STORM: Duration = Duration::from_hours(1);
+/// How many applications come at a time when there are not yet faults enough.
+const MORE_APPLICATIONS: usize = 50;
 /// How long everything may take to be well again.
 const PATIENCE: Duration = Duration::from_mins(20);
 
@@ -53,8 +55,11 @@ pub struct Scenario {
     pub url: String,
     /// Decides every fault, but not the order in which a database answers.
     pub seed: u64,
-    /// How many applications there are.
+    /// How many applications there are at first.
     pub applications: usize,
+    /// How many faults there are at least: more applications come until then, because a busy
+    /// machine asks its database less often in the same time.
+    pub faults: usize,
 }
 
 /// What a run has seen.
@@ -62,7 +67,9 @@ pub struct Scenario {
 pub struct Report {
     /// How often each fault happened.
     pub faults: BTreeMap<&'static str, usize>,
-    /// How many attempts the applications had.
+    /// How many applications there were.
+    pub applications: usize,
+    /// How many attempts they had.
     pub attempts: usize,
 }
 
@@ -83,17 +90,23 @@ impl Scenario {
         let mut run = Run::begin(self).await;
         run.submit(self.applications);
         let began = Instant::now();
-        while began.elapsed() < STORM && run.witness.final_count() < self.applications {
+        while began.elapsed() < STORM {
+            if run.witness.final_count() == run.applications {
+                if run.dice.fault_count() >= self.faults {
+                    break;
+                }
+                run.submit(MORE_APPLICATIONS);
+            }
             run.moment().await;
             run.break_something().await;
         }
         run.calm_down().await;
         let calm = Instant::now();
-        while !run.is_over(self.applications) {
+        while !run.is_over() {
             assert!(calm.elapsed() < PATIENCE, "{}", run.what_is_left().await);
             run.moment().await;
         }
-        run.end(self.applications).await
+        run.end().await
     }
 }
 
@@ -110,6 +123,7 @@ struct Run {
     store: Arc<dyn Store>,
     fleet: Arc<dyn FleetStore>,
     witness: Witness,
+    applications: usize,
     accepted: Arc<Mutex<BTreeSet<ApplicationId>>>,
     cancelled: Arc<Mutex<BTreeSet<ApplicationId>>>,
     network: Tasks,
@@ -169,6 +183,7 @@ impl Run {
             store: Arc::clone(&sql) as _,
             fleet: sql,
             witness: Witness::default(),
+            applications: 0,
             accepted: Arc::default(),
             cancelled: Arc::default(),
             network,
@@ -195,12 +210,14 @@ impl Run {
     }
 
     /// Callers that repeat their requests until they are answered.
-    fn submit(&self, applications: usize) {
+    fn submit(&mut self, applications: usize) {
         let store: Arc<dyn Store> = Arc::new(FaultyStore {
             store: Arc::clone(&self.store),
             dice: self.dice.clone(),
         });
-        for number in 0..applications {
+        let first = self.applications;
+        self.applications += applications;
+        for number in first..self.applications {
             let (store, dice) = (Arc::clone(&store), self.dice.clone());
             let accepted = Arc::clone(&self.accepted);
             let clock = self.machines[REPLICAS].clock.clone();
@@ -316,8 +333,8 @@ impl Run {
         }
     }
 
-    fn is_over(&self, applications: usize) -> bool {
-        self.witness.final_count() == applications
+    fn is_over(&self) -> bool {
+        self.witness.final_count() == self.applications
             && *self.under_way.lock().unwrap() == 0
             && Witness::left_over(&self.clusters).is_empty()
     }
@@ -339,10 +356,14 @@ impl Run {
         )
     }
 
-    async fn end(mut self, applications: usize) -> Report {
+    async fn end(mut self) -> Report {
         self.witness.read(&*self.store).await;
         let accepted = self.accepted.lock().unwrap().clone();
-        assert_eq!(accepted.len(), applications, "each key has one application");
+        assert_eq!(
+            accepted.len(),
+            self.applications,
+            "each key has one application"
+        );
         let cancelled = self.cancelled.lock().unwrap().clone();
         let deleted: BTreeSet<AttemptName> = self
             .environments
@@ -368,6 +389,7 @@ impl Run {
         self.network.abort();
         Report {
             faults: self.dice.faults(),
+            applications: self.applications,
             attempts,
         }
     }

@@ -9,6 +9,7 @@ fn nothing_is_lost_doubled_or_untold_on_sqlite() {
         url: format!("sqlite:{}", folder.path().join("submission.db").display()),
         seed: 1,
         applications: 350,
+        faults: 5_000,
     };
     let report = run_fast(scenario.run());
     println!("{}: {:#?}", report.fault_count(), report);
