@@ -13,7 +13,7 @@ pub(crate) async fn in_background<T: Send + 'static>(
     spawn(work).await.map_err(|_stopped| Error::Stopped)?
 }
 
-/// Begins to read what is likely to be asked for.
+/// Begins work whose outcome need not be waited for.
 #[expect(
     clippy::disallowed_methods,
     reason = "it changes nothing outside, so that it may end with the process"

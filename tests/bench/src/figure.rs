@@ -39,3 +39,9 @@ impl Figure {
         }
     }
 }
+
+/// The median, which one run that was disturbed does not change.
+pub(crate) fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -12,7 +12,7 @@ use moka_history_index::domain::{codec::Codec, log_reader::LogReader};
 use moka_xtask::{cluster, history_server::HistoryServer, workspace};
 use tokio::time::Instant;
 
-use crate::figure::Figure;
+use crate::figure::{Figure, middle};
 
 const CORPUS: &str = "tests/corpora/spark-events/logs.tar.zst";
 /// The largest plain log of the corpus: a SQL application.
@@ -35,8 +35,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
         events = index(&bytes)?;
         seconds.push(begun.elapsed().as_secs_f64());
     }
-    seconds.sort_by(f64::total_cmp);
-    let ours = seconds[RUNS / 2];
+    let ours = middle(seconds);
     let theirs = history_server_seconds(&log).await?;
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let (events, megabytes) = (events as f64, bytes.len() as f64 / 1e6);

@@ -12,7 +12,11 @@ use super::{
     store::LogStore,
     text::EventLogText,
 };
-use crate::{cpu::run_and_time, figure::Figure, programs::Programs};
+use crate::{
+    cpu::run_and_time,
+    figure::{Figure, middle},
+    programs::Programs,
+};
 
 const LOG_BYTES: usize = 512_000_000;
 
@@ -56,9 +60,4 @@ async fn seconds(mut command: Command) -> Result<f64> {
     let (status, seconds) = run_and_time(command.stdout(Stdio::null())).await?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(seconds)
-}
-
-fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

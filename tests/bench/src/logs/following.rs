@@ -11,7 +11,7 @@ use moka_proto::{
 use moka_rpc::timestamp::from_proto;
 use moka_xtask::{
     cluster,
-    demo::{applications, follow::driver_stream},
+    demo::{applications, follow},
     mesh::{self, Clients},
 };
 use tokio::{
@@ -46,13 +46,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>> {
     let mut request = applications::chatty_driver(&cluster.spark_image, &unique_key());
     let spec = request.spec.as_mut().context("the application has one")?;
     spec.arguments = DRIVER.map(str::to_owned).into();
-    let answer = clients
-        .submission
-        .clone()
-        .submit_application(request)
-        .await?;
-    let application = answer.into_inner().application.context("an application")?;
-    let id = application.application_id;
+    let id = follow::submit(&clients, request).await?;
     let connections = (0..MANY / FOLLOWERS_OF_A_CONNECTION).map(|_| Clients::new(&endpoints));
     let figures = measure_both(&id, &connections.collect::<Result<Vec<_>>>()?).await;
     let cancel = CancelApplicationRequest {
@@ -81,7 +75,7 @@ async fn measure_both(id: &str, connections: &[Clients]) -> Result<Vec<Figure>> 
 async fn measure_followers(id: &str, connections: &[Clients], count: usize) -> Result<(f64, f64)> {
     let first = connections.first().context("a connection")?;
     // From here on the driver writes.
-    timeout(PATIENCE, follow(first, id))
+    timeout(PATIENCE, driver_lines(first, id))
         .await??
         .message()
         .await?;
@@ -92,7 +86,7 @@ async fn measure_followers(id: &str, connections: &[Clients], count: usize) -> R
         let (clients, id) = (clients.clone(), id.to_owned());
         let (all_follow, stopped) = (Arc::clone(&all_follow), stopped.clone());
         followers.spawn(async move {
-            let answers = follow(&clients, &id).await?;
+            let answers = driver_lines(&clients, &id).await?;
             all_follow.wait().await;
             delays(answers, stopped).await
         });
@@ -117,9 +111,9 @@ async fn measure_followers(id: &str, connections: &[Clients], count: usize) -> R
 }
 
 /// Begins to follow the driver's log at its last line, once there is one.
-async fn follow(clients: &Clients, id: &str) -> Result<Streaming<FollowLogResponse>> {
+async fn driver_lines(clients: &Clients, id: &str) -> Result<Streaming<FollowLogResponse>> {
     let request = FollowLogRequest {
-        stream: Some(driver_stream(id)),
+        stream: Some(follow::driver_stream(id)),
         tail_lines: 1,
         ..FollowLogRequest::default()
     };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use moka_proto::{
-    logs::v1::{ContainerSource, DownloadLogRequest, LogStreamName, log_stream_name::Source},
+    logs::v1::LogStreamName,
     submission::v1::{
         Application,
         ApplicationState::{self, Running, Submitted, Succeeded},
@@ -67,26 +67,13 @@ async fn reaches(clients: &Clients, id: &str, state: ApplicationState) {
 
 /// What the drivers of all attempts wrote.
 async fn output(clients: &Clients, application: &Application) -> String {
-    let mut output = Vec::new();
+    let mut lines = Vec::new();
     for attempt in &application.attempts {
-        let request = DownloadLogRequest {
-            stream: Some(LogStreamName {
-                application_id: application.application_id.clone(),
-                attempt_number: attempt.number,
-                source: Some(Source::Container(ContainerSource::default())),
-            }),
-            ..DownloadLogRequest::default()
+        let stream = LogStreamName {
+            attempt_number: attempt.number,
+            ..follow::driver_stream(&application.application_id)
         };
-        let mut parts = clients
-            .logs
-            .clone()
-            .download_log(request)
-            .await
-            .unwrap()
-            .into_inner();
-        while let Some(part) = parts.message().await.unwrap() {
-            output.extend_from_slice(&part.data);
-        }
+        lines.extend(follow::output(clients, stream, |_| {}).await.unwrap());
     }
-    String::from_utf8_lossy(&output).into_owned()
+    lines.join("\n")
 }

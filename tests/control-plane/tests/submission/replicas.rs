@@ -9,7 +9,7 @@ use futures::{TryStreamExt as _, future::try_join_all};
 use moka_client::{
     Client, Watch, WatchItem,
     v1::{
-        ApplicationState, ListApplicationEventsRequest, ListApplicationsRequest,
+        ApplicationEvent, ApplicationState, ListApplicationEventsRequest, ListApplicationsRequest,
         WatchApplicationsRequest,
     },
 };
@@ -23,11 +23,23 @@ const APPLICATIONS: usize = 300;
 const CONCURRENT: usize = 10;
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A watch that has told of everything that was there.
-async fn begin_to_follow(client: &Client) -> Watch {
+/// A change's number, whose it is, and the state after it.
+type Change = (i64, (String, ApplicationState));
+
+fn change_of(event: ApplicationEvent) -> Change {
+    let state = event.state();
+    (event.sequence, (event.application_id, state))
+}
+
+/// A watch that has told of everything that was there, and the cursor behind that.
+async fn begin_to_follow(client: &Client) -> (Watch, String) {
     let mut watch = client.watch(WatchApplicationsRequest::default());
-    while watch.next().await.unwrap().item != WatchItem::SnapshotEnd {}
-    watch
+    loop {
+        let step = watch.next().await.unwrap();
+        if step.item == WatchItem::SnapshotEnd {
+            return (watch, step.cursor.unwrap());
+        }
+    }
 }
 
 /// Tells the state of each application after each change, by the change's number.
@@ -46,8 +58,7 @@ async fn follow(mut watch: Watch) -> BTreeMap<i64, (String, ApplicationState)> {
         if event.state() == ApplicationState::Submitted {
             submitted.insert(event.application_id.clone());
         }
-        let state = event.state();
-        seen.insert(event.sequence, (event.application_id, state));
+        seen.extend([change_of(event)]);
     }
     seen
 }
@@ -66,10 +77,7 @@ async fn written(client: &Client) -> BTreeMap<i64, (String, ApplicationState)> {
             ..ListApplicationEventsRequest::default()
         };
         let page = client.stub().list_application_events(request).await;
-        for event in page.unwrap().into_inner().events {
-            let state = event.state();
-            all.insert(event.sequence, (event.application_id, state));
-        }
+        all.extend(page.unwrap().into_inner().events.into_iter().map(change_of));
     }
     all
 }
@@ -87,7 +95,7 @@ async fn three_share_the_work_and_any_may_die() {
         client(&second),
         client(&third),
     ];
-    let mut following = Box::pin(follow(begin_to_follow(&clients[0]).await));
+    let mut following = Box::pin(follow(begin_to_follow(&clients[0]).await.0));
     let stream = async {
         let mut ids = Vec::new();
         for batch in 0..APPLICATIONS / CONCURRENT {
@@ -138,7 +146,7 @@ async fn three_share_the_work_and_any_may_die() {
 }
 
 /// The next change after the cursor, which goes on behind it.
-async fn next_change(client: &Client, cursor: &mut String) -> (i64, (String, ApplicationState)) {
+async fn next_change(client: &Client, cursor: &mut String) -> Change {
     let request = WatchApplicationsRequest {
         cursor: cursor.clone(),
         ..WatchApplicationsRequest::default()
@@ -148,11 +156,7 @@ async fn next_change(client: &Client, cursor: &mut String) -> (i64, (String, App
         let step = watch.next().await.unwrap();
         *cursor = step.cursor.unwrap_or_default();
         match step.item {
-            WatchItem::Change(change) => {
-                let event = change.event.unwrap();
-                let state = event.state();
-                return (event.sequence, (event.application_id, state));
-            }
+            WatchItem::Change(change) => return change_of(change.event.unwrap()),
             WatchItem::Heartbeat => {}
             other => panic!("{other:?}"),
         }
@@ -166,13 +170,7 @@ async fn cursor_of_one_replica_goes_on_at_another() {
     let mut second = installation.replica("second", &[]).await;
     second.start().await;
     let clients = [client(&installation.submission), client(&second)];
-    let mut watch = clients[0].watch(WatchApplicationsRequest::default());
-    let mut cursor = loop {
-        let step = watch.next().await.unwrap();
-        if step.item == WatchItem::SnapshotEnd {
-            break step.cursor.unwrap();
-        }
-    };
+    let (_, mut cursor) = begin_to_follow(&clients[0]).await;
     for number in 0..SUBMITTED {
         installation.submit(&format!("key-{number}")).await;
     }
