@@ -11,7 +11,7 @@ pub use kubernetes::{ClusterAccess, KubernetesLogs, ParseClusterError};
 use crate::{domain::lines::PlacedLine, error::Error};
 
 /// Which container's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LiveContainer {
     /// The cluster's name.
     pub cluster: String,

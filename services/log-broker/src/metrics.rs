@@ -1,6 +1,7 @@
 //! What operators want to know.
 
 mod indexes;
+mod readers;
 mod retention;
 
 use std::sync::atomic::AtomicU64;
@@ -10,7 +11,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use self::{indexes::IndexMetrics, retention::RetentionMetrics};
+pub use self::{indexes::IndexMetrics, readers::ReaderMetrics, retention::RetentionMetrics};
 
 /// The metrics of this service, besides those of its gRPC server. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -33,14 +34,8 @@ pub struct Metrics {
     pub gaps: Gauge,
     /// Attempts that the assembler looks at.
     pub attempts: Gauge,
-    /// `FollowLog` calls that are open.
-    pub followers: Gauge,
-    /// Bytes of log that followers were given.
-    pub followed_bytes: Counter,
-    /// Bytes of log that searches looked at.
-    pub searched_bytes: Counter,
-    /// Bytes of log that downloads read, before they are compressed.
-    pub downloaded_bytes: Counter,
+    /// What readers are given.
+    pub readers: ReaderMetrics,
     /// Indexes that were saved.
     pub indexes: IndexMetrics,
     /// What was deleted and what is held.
@@ -63,10 +58,7 @@ impl Metrics {
             assembly_failures,
             gaps,
             attempts,
-            followers,
-            followed_bytes,
-            searched_bytes,
-            downloaded_bytes,
+            readers,
             indexes,
             retention,
             assembly_lag_seconds,
@@ -104,22 +96,7 @@ impl Metrics {
         );
         registry.register("gaps", "Gaps in event logs that are being assembled", gaps);
         registry.register("attempts", "Attempts that the assembler looks at", attempts);
-        registry.register("followers", "FollowLog calls that are open", followers);
-        registry.register(
-            "followed_bytes",
-            "Bytes of log that followers were given",
-            followed_bytes,
-        );
-        registry.register(
-            "searched_bytes",
-            "Bytes of log that searches looked at",
-            searched_bytes,
-        );
-        registry.register(
-            "downloaded_bytes",
-            "Bytes of log that downloads read",
-            downloaded_bytes,
-        );
+        readers.register(registry);
         indexes.register(registry);
         retention.register(registry);
         registry.register(

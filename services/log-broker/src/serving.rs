@@ -10,6 +10,7 @@ mod read;
 mod readers;
 mod resolve;
 mod search;
+mod shared_tails;
 mod streams;
 
 use std::{sync::Arc, time::Duration};
@@ -24,6 +25,7 @@ pub use read::Answer;
 pub use readers::{Admission, ReaderLimits, Readers};
 pub use resolve::{SourceRequest, StreamRequest, Target};
 pub use search::{SearchAnswer, SearchRequest, SearchScope};
+pub use shared_tails::SharedTails;
 pub use streams::StreamView;
 pub(crate) use streams::page_key;
 use tokio::time::Instant;
@@ -62,6 +64,8 @@ pub struct Serving {
     pub grammar: Arc<KeyGrammar>,
     /// The clusters; `None` without any.
     pub live: Option<Arc<dyn LiveLogs>>,
+    /// Connections to logs that are followed.
+    pub tails: SharedTails,
     /// Streams that were read before.
     pub indexes: Indexes,
     /// The wall clock.

@@ -14,6 +14,8 @@ mod deleted;
 mod documents;
 #[path = "broker/download.rs"]
 mod download;
+#[path = "broker/following.rs"]
+mod following;
 #[path = "broker/hostile.rs"]
 mod hostile;
 #[path = "broker/index_model.rs"]
@@ -22,6 +24,8 @@ mod index_model;
 mod keeping;
 #[path = "broker/killed.rs"]
 mod killed;
+#[path = "broker/life.rs"]
+mod life;
 #[path = "broker/losses.rs"]
 mod losses;
 #[path = "broker/pages.rs"]

@@ -39,7 +39,7 @@ pub(crate) async fn measure_accepting() -> Result<Vec<Figure>> {
     accept::measure(&postgres, &installation).await
 }
 
-/// Measures reads on a full database.
+/// Measures reads, and accepting one by one, on a full database.
 ///
 /// # Errors
 /// As [`measure`].
@@ -47,5 +47,7 @@ pub(crate) async fn measure_reads() -> Result<Vec<Figure>> {
     let postgres = TemporaryPostgres::start_durable().await?;
     let installation = Installation::start(&postgres).await?;
     history::load(&postgres).await?;
-    reads::measure(&installation).await
+    let mut figures = reads::measure(&installation).await?;
+    figures.extend(accept::with_history(&installation).await?);
+    Ok(figures)
 }

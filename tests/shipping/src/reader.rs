@@ -20,7 +20,7 @@ use moka_log_broker::{
     },
     metrics::Metrics,
     retention::Retention,
-    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, Target},
+    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, SharedTails, Target},
 };
 use moka_objects::S3Store;
 
@@ -70,6 +70,7 @@ impl Reader {
             objects,
             grammar,
             live: None,
+            tails: SharedTails::new(metrics.readers.clone()),
             indexes: Indexes::new(1 << 20),
             clock,
             settings: ServingSettings {

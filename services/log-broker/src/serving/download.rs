@@ -199,6 +199,7 @@ impl Download {
     async fn part(&self, bytes: Vec<u8>) -> Result<Part, Error> {
         self.serving
             .metrics
+            .readers
             .downloaded_bytes
             .inc_by(bytes.len() as u64);
         let bytes = match self.encoding {

@@ -9,6 +9,7 @@ use super::{
     Answer, Serving, Target,
     live_tail::{LiveTail, News},
     read::counts_right,
+    shared_tails::SharedTail,
 };
 use crate::{
     archive::Limits,
@@ -18,12 +19,12 @@ use crate::{
         lines::PlacedLine,
     },
     error::Error,
-    metrics::Metrics,
 };
 
 /// How often a follower hears that nothing is new.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-const LIMITS: Limits = Limits {
+pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// What it is given at a time.
+pub(super) const LIMITS: Limits = Limits {
     lines: 1000,
     text_bytes: 1 << 20,
     until: None,
@@ -39,7 +40,7 @@ pub struct Follower {
     completeness: Completeness,
     /// Whether the last reading came to the end of what was known.
     caught_up: bool,
-    tail: Option<LiveTail>,
+    tail: Option<SharedTail>,
     last_answer: Instant,
     finished: bool,
 }
@@ -47,7 +48,7 @@ pub struct Follower {
 impl Follower {
     /// A follower from a cursor on.
     pub fn new(serving: Serving, target: Target, cursor: Cursor) -> Self {
-        serving.metrics.followers.inc();
+        serving.metrics.readers.followers.inc();
         Self {
             // It goes on for as long as the stream.
             serving: serving.answering_by(None),
@@ -79,7 +80,7 @@ impl Follower {
                 self.tail = self.open_tail().await;
             }
             let answer = match &mut self.tail {
-                Some(tail) => match tail.next(LIMITS, SIGN_OF_LIFE).await {
+                Some(tail) => match tail.next(SIGN_OF_LIFE).await {
                     News::Lines(lines) => self.live_answer(lines),
                     News::Quiet => self.look_around().await?,
                     News::Over => {
@@ -101,7 +102,11 @@ impl Follower {
             {
                 self.last_answer = Instant::now();
                 let given: usize = answer.lines.iter().map(|line| line.text.len()).sum();
-                self.serving.metrics.followed_bytes.inc_by(given as u64);
+                self.serving
+                    .metrics
+                    .readers
+                    .followed_bytes
+                    .inc_by(given as u64);
                 return Ok(Some(answer));
             }
             tokio::time::sleep(self.serving.settings.poll_interval).await;
@@ -140,7 +145,7 @@ impl Follower {
     }
 
     /// Connects behind the cursor's line. Without a connection the follower reads again and again.
-    async fn open_tail(&mut self) -> Option<LiveTail> {
+    async fn open_tail(&mut self) -> Option<SharedTail> {
         let Cursor::Line(place) = self.cursor else {
             return None;
         };
@@ -156,18 +161,21 @@ impl Follower {
         }
     }
 
-    async fn connect(&mut self, place: LinePlace) -> Result<Option<LiveTail>, Error> {
+    async fn connect(&self, place: LinePlace) -> Result<Option<SharedTail>, Error> {
         let Some((live, container)) = self.serving.live_container(&self.target) else {
             return Ok(None);
         };
-        let opening = LiveTail::open(Arc::clone(&live), container.clone(), place);
-        let Some((tail, lines_before)) = opening.await? else {
-            return Ok(None);
+        let open = async || {
+            let opening = LiveTail::open(Arc::clone(&live), container.clone(), place);
+            let Some((tail, lines_before)) = opening.await? else {
+                return Ok(None);
+            };
+            // The archive is listed only for a connection that has the line.
+            let index = self.serving.moment(&self.target).await?.index;
+            let counted = counts_right(&*live, &container, &lines_before, place, &index).await?;
+            Ok(counted.then_some(tail))
         };
-        // The archive is listed only for a connection that has the line.
-        let index = self.serving.moment(&self.target).await?.index;
-        let counted = counts_right(&*live, &container, &lines_before, place, &index).await?;
-        Ok(counted.then_some(tail))
+        self.serving.tails.join(&container, place, open).await
     }
 
     fn live_answer(&self, lines: Vec<PlacedLine>) -> Answer {
@@ -212,7 +220,6 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        let Metrics { followers, .. } = &self.serving.metrics;
-        followers.dec();
+        self.serving.metrics.readers.followers.dec();
     }
 }

@@ -111,7 +111,10 @@ impl Serving {
         }
         let mut answer = page.answer;
         answer.searched_bytes = page.budget.searched_bytes;
-        self.metrics.searched_bytes.inc_by(answer.searched_bytes);
+        self.metrics
+            .readers
+            .searched_bytes
+            .inc_by(answer.searched_bytes);
         Ok(answer)
     }
 

@@ -1,20 +1,16 @@
 //! Readers get every line once, over archive and cluster, and hear what is missing.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
-
 use jiff::{SignedDuration, Timestamp};
 use moka_log_broker::{
     archive::Limits,
     domain::{completeness::Verdict, cursor::Cursor},
-    serving::{Answer, Follower, Serving, SourceRequest, StreamRequest, Target},
+    serving::{Answer, Serving, SourceRequest, StreamRequest, Target},
 };
 
 use crate::{
+    life::{Life, STEPS},
     random::Random,
-    raw::{attempt, object, objects, text},
+    raw::{attempt, object, objects},
     world::{PATH, World},
 };
 
@@ -72,60 +68,6 @@ pub(crate) fn cri(lines: &[(Timestamp, String)]) -> Vec<String> {
         .collect()
 }
 
-/// A driver writes, the kubelet rotates, and a shipper ships late and in pieces.
-struct Life {
-    world: World,
-    random: Random,
-    lines: Vec<(Timestamp, String)>,
-    rotations: [usize; 3],
-    shipped: usize,
-    file_start: usize,
-    generation: usize,
-}
-
-/// How often a life goes on; the pod is gone after the last time.
-const STEPS: usize = 60;
-
-impl Life {
-    fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
-        Self {
-            world: World::new(),
-            lines: written(150, &mut random),
-            rotations: [50, 100 + random.below(30), 150],
-            random,
-            shipped: 0,
-            file_start: 0,
-            generation: 0,
-        }
-    }
-
-    async fn go_on(&mut self, step: usize) {
-        let now_written = (self.lines.len() * step / STEPS).max(1);
-        let pod_is_gone = step == STEPS;
-        if now_written > self.rotations[self.generation] {
-            self.file_start = self.rotations[self.generation];
-            self.generation += 1;
-        }
-        let file = self.lines[self.file_start..now_written].to_vec();
-        *self.world.cluster.file.lock().unwrap() = (!pod_is_gone).then_some(file);
-        let must_ship = pod_is_gone || (self.shipped == 0 && now_written > 20);
-        if self.random.below(3) == 0 || must_ship {
-            let (world, lines) = (&self.world, &self.lines);
-            self.shipped =
-                ship_until(world, lines, &self.rotations, self.shipped, now_written).await;
-        }
-        if pod_is_gone {
-            self.world.applications.set(Some(self.world.store.now()));
-            self.world.store.wait(30);
-        }
-    }
-
-    fn texts(&self) -> Vec<String> {
-        self.lines.iter().map(|(_, text)| text.clone()).collect()
-    }
-}
-
 /// A reader reads in between with every kind of limit.
 async fn reads_each_line_once(seed: u64) {
     let mut life = Life::new(seed);
@@ -150,68 +92,6 @@ async fn reads_each_line_once(seed: u64) {
         }
     }
     assert_eq!(received, life.texts(), "seed {seed}");
-}
-
-/// A follower is there all the time, and is slow now and then. Returns how often the cluster was
-/// asked to keep a connection open.
-async fn follows_each_line_once(seed: u64) -> usize {
-    let mut life = Life::new(seed);
-    let serving = life.world.serving();
-    let cluster = Arc::clone(&life.world.cluster);
-    let target = driver_target(&serving).await;
-    let mut follower = Follower::new(serving, target, Cursor::Begin);
-    let mut random = Random(seed + 1000);
-    let following = async {
-        let mut received = Vec::new();
-        let mut verdict = None;
-        while let Some(answer) = follower.next().await.unwrap() {
-            received.extend(texts(&answer));
-            verdict = Some(answer.completeness.verdict);
-            let pause = [0, 0, 10, 500][random.below(4)];
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-        (received, verdict)
-    };
-    let living = async {
-        for step in 1..=STEPS {
-            life.go_on(step).await;
-            let pause = [1, 20, 100, 300][life.random.below(4)];
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-    };
-    let ((received, verdict), ()) = tokio::join!(following, living);
-    assert_eq!(received, life.texts(), "seed {seed}");
-    assert_eq!(verdict, Some(Verdict::Complete), "seed {seed}");
-    cluster.follows.load(Ordering::Relaxed)
-}
-
-async fn ship_until(
-    world: &World,
-    lines: &[(Timestamp, String)],
-    rotations: &[usize],
-    mut shipped: usize,
-    until: usize,
-) -> usize {
-    while shipped < until {
-        let file = rotations.iter().position(|end| shipped < *end).unwrap();
-        let start = file.checked_sub(1).map_or(0, |before| rotations[before]);
-        let end = until.min(rotations[file]);
-        let offset = text(&cri(&lines[start..shipped])).len() as u64;
-        let generation = format!("7-{file}");
-        let bytes = object(PATH, Some(&generation), offset, &cri(&lines[shipped..end]));
-        world.ship(&format!("{shipped:04}"), bytes).await;
-        shipped = end;
-    }
-    shipped
-}
-
-#[tokio::test(start_paused = true)]
-async fn follower_gets_each_line_once_though_the_kubelet_skips_some() {
-    let mut follows = 0;
-    for seed in 0..20 {
-        follows += follows_each_line_once(seed).await;
-    }
-    assert!(follows >= 20, "{follows} connections");
 }
 
 #[tokio::test]
@@ -339,40 +219,4 @@ async fn line_that_travels_in_pieces_is_one_line() {
         (answer.finished, answer.completeness.verdict),
         (true, Verdict::Complete)
     );
-}
-
-#[tokio::test]
-async fn follower_of_an_ending_attempt_gets_all_lines_and_ends() {
-    let mut random = Random(9);
-    let world = World::new();
-    let lines = written(30, &mut random);
-    let serving = world.serving();
-    let target = driver_target(&serving).await;
-    let mut follower = Follower::new(serving.clone(), target, Cursor::Begin);
-    assert_eq!(serving.metrics.followers.get(), 1);
-    // Nothing is there at first, then the cluster has it, then the archive.
-    let follow = async {
-        let mut received = Vec::new();
-        let mut verdict = None;
-        while let Some(answer) = follower.next().await.unwrap() {
-            received.extend(texts(&answer));
-            verdict = Some(answer.completeness.verdict);
-        }
-        (received, verdict)
-    };
-    let live = async {
-        tokio::task::yield_now().await;
-        *world.cluster.file.lock().unwrap() = Some(lines[..20].to_vec());
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        *world.cluster.file.lock().unwrap() = None;
-        world.applications.set(Some(world.store.now()));
-        world.ship("a", object(PATH, None, 0, &cri(&lines))).await;
-        world.store.wait(20);
-    };
-    let ((received, verdict), ()) = tokio::join!(follow, live);
-    let expected: Vec<_> = lines.iter().map(|(_, text)| text.clone()).collect();
-    assert_eq!(received, expected);
-    assert_eq!(verdict, Some(Verdict::Complete));
-    drop(follower);
-    assert_eq!(serving.metrics.followers.get(), 0);
 }

@@ -75,11 +75,11 @@ async fn download_waits_for_its_reader() {
     let mut answers = client.download_log(download()).await.unwrap().into_inner();
     let mut received = answers.message().await.unwrap().unwrap().data.len();
     tokio::time::sleep(PAUSE).await;
-    let ahead = metrics.downloaded_bytes.get() - received as u64;
+    let ahead = metrics.readers.downloaded_bytes.get() - received as u64;
     assert!(ahead <= MOST_BYTES_AHEAD, "{ahead} bytes ahead");
     while let Some(answer) = answers.message().await.unwrap() {
         received += answer.data.len();
-        let ahead = metrics.downloaded_bytes.get() - received as u64;
+        let ahead = metrics.readers.downloaded_bytes.get() - received as u64;
         assert!(ahead <= MOST_BYTES_AHEAD, "{ahead} bytes ahead");
     }
     assert_eq!(received as u64, text_bytes + 3_000);
@@ -97,11 +97,11 @@ async fn follower_is_given_what_it_takes_and_no_more() {
     };
     let mut received = size(&answers.message().await.unwrap().unwrap().lines);
     tokio::time::sleep(PAUSE).await;
-    let ahead = metrics.followed_bytes.get() - received;
+    let ahead = metrics.readers.followed_bytes.get() - received;
     assert!(ahead <= MOST_BYTES_AHEAD, "{ahead} bytes ahead");
     while let Some(answer) = answers.message().await.unwrap() {
         received += size(&answer.lines);
-        let ahead = metrics.followed_bytes.get() - received;
+        let ahead = metrics.readers.followed_bytes.get() - received;
         assert!(ahead <= MOST_BYTES_AHEAD, "{ahead} bytes ahead");
     }
     assert_eq!(received, text_bytes);

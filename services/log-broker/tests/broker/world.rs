@@ -25,7 +25,7 @@ use moka_log_broker::{
     error::Error,
     metrics::Metrics,
     retention::Retention,
-    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings},
+    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, SharedTails},
 };
 use moka_objects::ObjectStore;
 
@@ -132,12 +132,16 @@ pub(crate) struct FakeCluster {
     pub(crate) file: Arc<Mutex<LogFile>>,
     /// How many connections were opened that stay.
     pub(crate) follows: AtomicUsize,
+    /// The first so many of them tell nothing more.
+    pub(crate) deaf: Arc<AtomicUsize>,
 }
 
 /// A connection that stays open as the kubelet's does: when the file is another one, it goes on at
 /// its beginning, whatever the old one got meanwhile.
 struct Growing {
     file: Arc<Mutex<LogFile>>,
+    number: usize,
+    deaf: Arc<AtomicUsize>,
     since: i64,
     begin: Option<Timestamp>,
     given: usize,
@@ -147,7 +151,7 @@ struct Growing {
 impl Growing {
     async fn next(&mut self) -> Option<Vec<PlacedLine>> {
         loop {
-            {
+            if self.number >= self.deaf.load(Ordering::Relaxed) {
                 let file = self.file.lock().unwrap();
                 let lines = file.as_ref()?;
                 let begin = lines.first().map(|(time, _)| *time);
@@ -196,9 +200,10 @@ impl LiveLogs for FakeCluster {
         if self.file.lock().unwrap().is_none() {
             return Ok(None);
         }
-        self.follows.fetch_add(1, Ordering::Relaxed);
         let growing = Growing {
             file: Arc::clone(&self.file),
+            number: self.follows.fetch_add(1, Ordering::Relaxed),
+            deaf: Arc::clone(&self.deaf),
             since: since.as_second(),
             begin: None,
             given: 0,
@@ -245,6 +250,7 @@ pub(crate) fn serving(
         objects,
         grammar,
         live: None,
+        tails: SharedTails::new(metrics.readers.clone()),
         indexes: Indexes::new(1 << 20),
         clock,
         settings: ServingSettings {

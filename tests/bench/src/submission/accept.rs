@@ -46,6 +46,15 @@ pub(crate) async fn measure(
     ])
 }
 
+/// The same one by one while all of history is there.
+pub(crate) async fn with_history(installation: &Installation) -> Result<Vec<Figure>> {
+    let accepted = one_by_one(installation).await?;
+    Ok(vec![
+        Figure::alone("accept_rate_with_history", accepted.rate(), "1/s"),
+        Figure::alone("accept_with_history_p99_ms", accepted.p99_ms(), "ms"),
+    ])
+}
+
 async fn one_by_one(installation: &Installation) -> Result<load::Load> {
     let clients = (0..CONNECTIONS)
         .map(|_| installation.client())
