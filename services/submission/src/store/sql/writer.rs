@@ -2,6 +2,8 @@
 //!
 //! One task takes whatever is waiting, writes it together and answers. While it does, the next
 //! group gathers, so a group is as large as the load makes it, and an idle store writes at once.
+//! What nobody waits for, the happenings, is not written more often than needed: a transaction
+//! costs the same whether it has one or twenty.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +11,7 @@ use moka_core::clock::Clock;
 use moka_db::Database;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -26,6 +28,8 @@ const WAITING_CALLS: usize = 4096;
 const GROUP_WRITES: usize = 512;
 /// A group takes no further call when its writes have so many bytes.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// Between the beginnings of two groups that no caller waits for.
+const GATHER: Duration = Duration::from_millis(20);
 /// How long a worker waits for its place; a caller does not wait at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Who has waited this long while the database did not answer is told so, and not kept for another
@@ -39,6 +43,14 @@ struct Call {
     answer: oneshot::Sender<Vec<Result<Outcome>>>,
     place: OwnedSemaphorePermit,
     entered_at: Instant,
+}
+
+impl Call {
+    /// Whether it is a caller's, who has to hear that his application is accepted.
+    fn is_waited_for(&self) -> bool {
+        let is_submission = |write: &Write| matches!(write, Write::Submit(_));
+        self.writes.iter().any(is_submission)
+    }
 }
 
 /// Where calls wait. Clones share it.
@@ -153,18 +165,10 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let mut group = Vec::new();
         let mut answers = true;
+        let mut not_before = Instant::now();
         while let Some(call) = self.calls.recv().await {
-            let mut writes = call.writes.len();
-            let mut bytes = call.bytes;
-            group.push(call);
-            while writes < GROUP_WRITES && bytes < GROUP_BYTES {
-                let Ok(call) = self.calls.try_recv() else {
-                    break;
-                };
-                writes += call.writes.len();
-                bytes += call.bytes;
-                group.push(call);
-            }
+            self.gather(call, &mut group, not_before).await;
+            not_before = Instant::now() + GATHER;
             // Whoever has given up need not be waited for.
             group.retain(|call| !call.answer.is_closed());
             if !answers {
@@ -173,6 +177,24 @@ impl Writer {
             if !group.is_empty() {
                 answers = self.write(&mut group).await;
             }
+        }
+    }
+
+    /// Takes what is waiting, and unless a caller waits for it, what comes until then.
+    async fn gather(&mut self, first: Call, group: &mut Vec<Call>, mut until: Instant) {
+        let (mut writes, mut bytes) = (0, 0);
+        let mut next = Some(first);
+        while let Some(call) = next {
+            if call.is_waited_for() {
+                until = Instant::now();
+            }
+            writes += call.writes.len();
+            bytes += call.bytes;
+            group.push(call);
+            if writes >= GROUP_WRITES || bytes >= GROUP_BYTES {
+                return;
+            }
+            next = timeout_at(until, self.calls.recv()).await.unwrap_or(None);
         }
     }
 
