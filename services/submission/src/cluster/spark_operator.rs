@@ -18,6 +18,7 @@ use moka_kube::{calls, k8s_openapi::api::core::v1::Pod, spark};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use self::sightings::DriverPod;
 use super::log_tail;
 use crate::{
     domain::{
@@ -75,6 +76,11 @@ impl SparkOperator {
 
     fn pods(&self, namespace: &str) -> Api<Pod> {
         Api::namespaced(self.client.clone(), namespace)
+    }
+
+    fn driver_pods(&self, namespace: &str) -> Api<DriverPod> {
+        let pods = ApiResource::erase::<Pod>(&());
+        Api::namespaced_with(self.client.clone(), namespace, &pods)
     }
 
     async fn object(&self, target: &Target) -> Result<Option<DynamicObject>> {
@@ -170,7 +176,8 @@ impl Launcher for SparkOperator {
     }
 
     async fn driver(&self, target: &Target) -> Result<Option<DriverView>> {
-        let pod = self.driver_pod(target).await?;
+        let api = self.driver_pods(&target.namespace);
+        let pod = within(calls::get(&api, &target.name.driver_pod())).await?;
         Ok(pod
             .filter(|pod| is_of(pod, target.name))
             .map(|pod| DriverView::read(&document(&pod))))
@@ -278,10 +285,9 @@ impl Launcher for SparkOperator {
     }
 
     fn sightings(&self) -> BoxStream<'static, Sighting> {
-        let pods = ApiResource::erase::<Pod>(&());
         sightings::sightings(
             self.objects(&self.namespace),
-            Api::namespaced_with(self.client.clone(), &self.namespace, &pods),
+            self.driver_pods(&self.namespace),
             self.relist_interval,
         )
     }

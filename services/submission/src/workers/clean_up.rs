@@ -17,9 +17,9 @@ use crate::{
 
 const BATCH: u32 = 100;
 const CONCURRENCY: usize = 8;
-/// Between two steps, 50 a second: ten thousand ends at once must not keep the API server from what
-/// is urgent, and no cluster ends 180,000 applications an hour for long.
-const PACE: Duration = Duration::from_millis(20);
+/// Between two steps, 25 a second: ten thousand ends at once must not keep the API server from what
+/// is urgent, and no cluster ends 90,000 applications an hour for long.
+const PACE: Duration = Duration::from_millis(40);
 /// How often to look for retentions that have ended.
 const POLL: Duration = Duration::from_secs(2);
 /// What ends at the same time is cleaned up together: this lane is the least urgent one, and a look

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use moka_core::AttemptName;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::ClusterWorkers;
 use crate::{
@@ -27,6 +28,12 @@ pub(super) enum Examined {
     Over,
 }
 
+/// Waits until it may be read.
+pub(super) async fn turn(reads: &Semaphore) -> SemaphorePermit<'_> {
+    let turn = reads.acquire().await;
+    turn.expect("the semaphore of a lane is never closed")
+}
+
 /// Why a look failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -38,12 +45,14 @@ pub(super) enum Error {
 
 impl ClusterWorkers {
     /// Looks at the current attempt of an application that is not final. `seen` is what the
-    /// watches saw of it, when they did.
+    /// watches saw of it, when they did. Whatever is read from the API server has its turn among
+    /// the lane's `reads`; what is written down has not to wait for one.
     pub(super) async fn examine(
         &self,
         application: Application,
         seen: Option<&Observation>,
         actor: &'static str,
+        reads: &Semaphore,
     ) -> Result<Examined, Error> {
         let Some(attempt) = application.attempt() else {
             return Ok(Examined::Over);
@@ -51,7 +60,10 @@ impl ClusterWorkers {
         let (id, number) = (application.id, Some(attempt.number));
         let journal = &self.workers.journal;
         let target = Target::of(&application, attempt);
-        let observation = self.observe(&target, seen).await?;
+        let observation = {
+            let _turn = turn(reads).await;
+            self.observe(&target, seen).await?
+        };
         let patience = self.workers.pace.patience;
         let now = self.workers.clock.now();
         let finding = judge(&Noted::of(attempt), &observation, patience, now);
@@ -62,7 +74,7 @@ impl ClusterWorkers {
             Verdict::Wait => Ok(Examined::Waits),
             Verdict::Stop => Ok(Examined::Stop(target)),
             Verdict::Ended => {
-                let evidence = self.evidence(&target, &observation).await;
+                let evidence = self.evidence(&target, &observation, reads).await;
                 let ended = Happening::Ended(exit_of(&observation, &evidence));
                 journal.record(id, number, &ended, actor).await?;
                 self.tell_age(&observation);
@@ -104,13 +116,21 @@ impl ClusterWorkers {
 
     /// Gathers what tells why an attempt ended. What cannot be read is left out: an outcome is
     /// more important than its explanation.
-    async fn evidence(&self, target: &Target, observation: &Observation) -> Evidence {
+    async fn evidence(
+        &self,
+        target: &Target,
+        observation: &Observation,
+        reads: &Semaphore,
+    ) -> Evidence {
         let container = observation.driver.as_ref().map(|driver| &driver.container);
+        // A success needs no explanation.
+        if let Some(Container::Terminated { exit_code: 0, .. } | Container::Running { .. }) =
+            container
+        {
+            return Evidence::default();
+        }
+        let _turn = turn(reads).await;
         match container {
-            // A success needs no explanation.
-            Some(Container::Terminated { exit_code: 0, .. } | Container::Running { .. }) => {
-                Evidence::default()
-            }
             Some(Container::Terminated { .. }) => Evidence {
                 log: self.log(target).await,
                 rejection: None,

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
-    examine::{Error, Examined},
+    examine::{Error, Examined, turn},
     inbox::Receiver,
     lane::{Lane, Next},
     live_attempts::{Known, Record},
@@ -185,8 +185,6 @@ async fn from_cluster(
     name: AttemptName,
     seen: Option<&Observation>,
 ) -> Result<Next, Error> {
-    let turn = reads.acquire().await;
-    let _turn = turn.expect("the semaphore of the lane is never closed");
     let found = lanes.workers.store.get(name.application_id).await?;
     let ours = found.filter(|application| {
         let attempt = application.attempt_numbered(name.number);
@@ -198,7 +196,7 @@ async fn from_cluster(
         return Ok(Next::OnChange);
     };
     let Some(attempt) = application.live_attempt(name.number) else {
-        return leftover(lanes, &application, name).await;
+        return leftover(lanes, reads, &application, name).await;
     };
     let noted = Noted::of(attempt);
     let is_ending = noted.is_ending;
@@ -207,7 +205,7 @@ async fn from_cluster(
         // Named for the ending lane just now.
         return Ok(Next::OnChange);
     }
-    match lanes.examine(application, seen, ACTOR).await? {
+    match lanes.examine(application, seen, ACTOR, reads).await? {
         Examined::Stop(..) => lanes.to_end.send(name),
         Examined::Waits | Examined::Over => {}
     }
@@ -217,6 +215,7 @@ async fn from_cluster(
 /// Something of an attempt that is over: cleaning it up begins anew when it should not be there.
 async fn leftover(
     lanes: &ClusterWorkers,
+    reads: &Semaphore,
     application: &Application,
     name: AttemptName,
 ) -> Result<Next, Error> {
@@ -226,7 +225,10 @@ async fn leftover(
     let uid = attempt.uid.as_deref();
     lanes.memory.lock().is_over(name, uid);
     let target = Target::of(application, attempt);
-    let observation = lanes.launcher.observe(&target).await?;
+    let observation = {
+        let _turn = turn(reads).await;
+        lanes.launcher.observe(&target).await?
+    };
     let driver_remains = observation
         .driver
         .as_ref()

@@ -50,20 +50,16 @@ pub(super) fn sightings(
     stream::select(objects, drivers).boxed()
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that watches call"
-)]
-fn object(object: DynamicObject) -> Option<(AttemptName, ObjectView)> {
+fn object(mut object: DynamicObject) -> Option<(AttemptName, ObjectView)> {
+    // Nobody looks at them.
+    object.metadata.managed_fields = None;
     let name = object.name_any().parse().ok()?;
     Some((name, view(&object, name).without_texts()))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that watches call"
-)]
-fn driver(pod: DriverPod) -> Option<(AttemptName, DriverView)> {
+fn driver(mut pod: DriverPod) -> Option<(AttemptName, DriverView)> {
+    // As of an object; they are most of what is left of a pod.
+    pod.metadata.managed_fields = None;
     let name = AttemptName::of_pod(&pod.name_any())?;
     let view = DriverView::read(&document(&pod)).without_texts();
     (is_of(&pod, name) && pod.name_any() == name.driver_pod()).then_some((name, view))
