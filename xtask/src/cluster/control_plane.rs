@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Garbage beside what is alive, in percent, before it is collected: memory for processor time, of
 /// which there is less here than where an API server has a machine of its own.
-const GARBAGE_PERCENT: &str = "400";
+const GARBAGE_PERCENT: u32 = 400;
 
 /// Ports are chosen before they are used, so another process may take one in between.
 const TRIES: usize = 3;
@@ -52,13 +52,21 @@ impl ControlPlane {
     /// # Errors
     /// When the binaries cannot be built or the processes do not get ready.
     pub async fn start() -> Result<Self> {
+        Self::start_with_garbage(GARBAGE_PERCENT).await
+    }
+
+    /// The same, with another share of garbage beside what is alive before it is collected.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::start`].
+    pub async fn start_with_garbage(percent: u32) -> Result<Self> {
         let cache = Cache::locate()?;
         tools::ensure(&cache, &["etcd", "kube-apiserver"]).await?;
         let definitions = tools::operator_definitions(&cache).await?;
         let program = tools::kubectl(&cache).await?;
         let mut failure = None;
         for _ in 0..TRIES {
-            match Self::try_start(&cache).await {
+            match Self::try_start(&cache, percent).await {
                 Ok(this) => {
                     let kubectl = Kubectl {
                         program,
@@ -99,7 +107,7 @@ impl ControlPlane {
         self.pki.key(ADMINISTRATOR.file)
     }
 
-    async fn try_start(cache: &Cache) -> Result<Self> {
+    async fn try_start(cache: &Cache, garbage_percent: u32) -> Result<Self> {
         let folder = TempDir::with_prefix("moka-control-plane-")?;
         let names = [
             "localhost",
@@ -120,12 +128,11 @@ impl ControlPlane {
 
         let peer = format!("http://127.0.0.1:{peer}");
         let arguments = etcd_arguments(&folder.path().join("etcd"), &etcd_url, &peer);
-        let etcd = start(
-            folder.path(),
-            &tools::binary(cache, "etcd")?,
-            "etcd",
-            &arguments,
-        )?;
+        let process = Process {
+            folder: folder.path(),
+            garbage_percent,
+        };
+        let etcd = process.start(&tools::binary(cache, "etcd")?, "etcd", &arguments)?;
 
         let options = ApiServer {
             etcd: &etcd_url,
@@ -142,7 +149,7 @@ impl ControlPlane {
             "--endpoint-reconciler-type=none".to_owned(),
         ]);
         let program = tools::binary(cache, "kube-apiserver")?;
-        let api_server = start(folder.path(), &program, "kube-apiserver", &arguments)?;
+        let api_server = process.start(&program, "kube-apiserver", &arguments)?;
         let kubectl = Kubectl {
             program: tools::kubectl(cache).await?,
             kubeconfig: folder.path().join("admin.conf"),
@@ -175,17 +182,28 @@ impl ControlPlane {
     }
 }
 
-fn start(folder: &Path, program: &Path, name: &str, arguments: &[String]) -> Result<TiedChild> {
-    let log = File::create(folder.join(format!("{name}.log")))?;
-    let errors = log.try_clone()?;
-    TiedChild::start("KILL", |command| {
-        command.arg(program).args(arguments).current_dir(folder);
-        command.env("GOGC", GARBAGE_PERCENT);
-        command
-            .stdin(std::process::Stdio::null())
-            .stdout(log)
-            .stderr(errors);
-    })
+/// How processes of a control plane are started.
+struct Process<'a> {
+    folder: &'a Path,
+    garbage_percent: u32,
+}
+
+impl Process<'_> {
+    fn start(&self, program: &Path, name: &str, arguments: &[String]) -> Result<TiedChild> {
+        let log = File::create(self.folder.join(format!("{name}.log")))?;
+        let errors = log.try_clone()?;
+        TiedChild::start("KILL", |command| {
+            command
+                .arg(program)
+                .args(arguments)
+                .current_dir(self.folder);
+            command.env("GOGC", self.garbage_percent.to_string());
+            command
+                .stdin(std::process::Stdio::null())
+                .stdout(log)
+                .stderr(errors);
+        })
+    }
 }
 
 /// Ports of the loopback interface that nobody used a moment ago.
