@@ -258,7 +258,7 @@ impl SharedTail {
     /// when it does not come: such a connection is of no use to anybody.
     async fn behind(mut self, place: LinePlace) -> Option<Self> {
         let before = self.window.borrow().before;
-        if place == before || place.is_up_to(&before) {
+        if place.is_up_to(&before) {
             return (place == before).then_some(self);
         }
         let deadline = Instant::now() + CATCHING_UP;

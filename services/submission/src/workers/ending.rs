@@ -1,10 +1,9 @@
 //! The ending lane of a cluster: an attempt that is to be ended, whatever for, is fenced when
 //! nobody knows whether it was created, stopped otherwise, and watched to its end.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use moka_core::AttemptName;
-use tokio::sync::Semaphore;
 
 use super::{
     ClusterWorkers, STORE_PAUSE,
@@ -85,22 +84,17 @@ pub(super) async fn ending_lane(lanes: ClusterWorkers, inbox: Receiver) {
         named: lanes.to_end.clone(),
         inbox,
     };
-    // Each look may read.
-    let reads = Arc::new(Semaphore::new(CONCURRENCY));
-    let look = |lanes, name| {
-        let reads = Arc::clone(&reads);
-        async move { look(&lanes, &reads, name).await }
-    };
+    let look = |lanes, name| async move { look(&lanes, name).await };
     lane.run(lanes, look).await;
 }
 
-async fn look(lanes: &ClusterWorkers, reads: &Semaphore, name: AttemptName) -> Result<Next, Error> {
+async fn look(lanes: &ClusterWorkers, name: AttemptName) -> Result<Next, Error> {
     let found = lanes.workers.store.get(name.application_id).await?;
     let Some(application) = found else {
         return Ok(Next::OnChange);
     };
     match application.live_attempt(name.number) {
-        Some(attempt) if attempt.ending.is_some() => end(lanes, reads, application).await,
+        Some(attempt) if attempt.ending.is_some() => end(lanes, application).await,
         Some(_) => Ok(Next::OnChange),
         None => {
             let attempt = application.attempt_numbered(name.number);
@@ -111,16 +105,12 @@ async fn look(lanes: &ClusterWorkers, reads: &Semaphore, name: AttemptName) -> R
     }
 }
 
-async fn end(
-    lanes: &ClusterWorkers,
-    reads: &Semaphore,
-    application: Application,
-) -> Result<Next, Error> {
+async fn end(lanes: &ClusterWorkers, application: Application) -> Result<Next, Error> {
     let Some(attempt) = application.attempt() else {
         return Ok(Next::OnChange);
     };
     if attempt.uid.is_some() {
-        return stop(lanes, reads, application).await;
+        return stop(lanes, application).await;
     }
     // Whether a create is still on its way, nobody can know. A tombstone keeps it out.
     let target = Target::of(&application, attempt);
@@ -155,19 +145,15 @@ async fn end(
                 .live_attempt(target.name.number)
                 .is_some() =>
         {
-            stop(lanes, reads, recorded.application).await
+            stop(lanes, recorded.application).await
         }
         _ => Ok(Next::OnChange),
     }
 }
 
-async fn stop(
-    lanes: &ClusterWorkers,
-    reads: &Semaphore,
-    application: Application,
-) -> Result<Next, Error> {
+async fn stop(lanes: &ClusterWorkers, application: Application) -> Result<Next, Error> {
     let is_killed = application.attempt().is_some_and(|one| one.is_killed);
-    match lanes.examine(application, None, ACTOR, reads).await? {
+    match lanes.examine(application, None, ACTOR, None).await? {
         Examined::Stop(target) => {
             let grace = if is_killed { Grace::None } else { Grace::Own };
             lanes.launcher.stop(&target, grace).await?;

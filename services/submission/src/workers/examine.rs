@@ -29,9 +29,9 @@ pub(super) enum Examined {
 }
 
 /// Waits until it may be read.
-pub(super) async fn turn(reads: &Semaphore) -> SemaphorePermit<'_> {
-    let turn = reads.acquire().await;
-    turn.expect("the semaphore of a lane is never closed")
+pub(super) async fn turn(reads: Option<&Semaphore>) -> Option<SemaphorePermit<'_>> {
+    let turn = reads?.acquire().await;
+    Some(turn.expect("the semaphore of a lane is never closed"))
 }
 
 /// Why a look failed.
@@ -46,13 +46,14 @@ pub(super) enum Error {
 impl ClusterWorkers {
     /// Looks at the current attempt of an application that is not final. `seen` is what the
     /// watches saw of it, when they did. Whatever is read from the API server has its turn among
-    /// the lane's `reads`; what is written down has not to wait for one.
+    /// the lane's `reads`, if the lane may look at more than it may read; what is written down has
+    /// not to wait for one.
     pub(super) async fn examine(
         &self,
         application: Application,
         seen: Option<&Observation>,
         actor: &'static str,
-        reads: &Semaphore,
+        reads: Option<&Semaphore>,
     ) -> Result<Examined, Error> {
         let Some(attempt) = application.attempt() else {
             return Ok(Examined::Over);
@@ -120,7 +121,7 @@ impl ClusterWorkers {
         &self,
         target: &Target,
         observation: &Observation,
-        reads: &Semaphore,
+        reads: Option<&Semaphore>,
     ) -> Evidence {
         let container = observation.driver.as_ref().map(|driver| &driver.container);
         // A success needs no explanation.

@@ -205,7 +205,7 @@ async fn from_cluster(
         // Named for the ending lane just now.
         return Ok(Next::OnChange);
     }
-    match lanes.examine(application, seen, ACTOR, reads).await? {
+    match lanes.examine(application, seen, ACTOR, Some(reads)).await? {
         Examined::Stop(..) => lanes.to_end.send(name),
         Examined::Waits | Examined::Over => {}
     }
@@ -226,7 +226,7 @@ async fn leftover(
     lanes.memory.lock().is_over(name, uid);
     let target = Target::of(application, attempt);
     let observation = {
-        let _turn = turn(reads).await;
+        let _turn = turn(Some(reads)).await;
         lanes.launcher.observe(&target).await?
     };
     let driver_remains = observation
