@@ -56,6 +56,7 @@ fn generate() -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         .out_dir(&scratch)
         .btree_map(".moka")
         .bytes(".moka.logs")
+        .codec_path("crate::Codec")
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors.clone())
         .context("generating bindings")?;

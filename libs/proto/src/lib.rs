@@ -4,6 +4,10 @@
 //! Clients are `moka_proto::<noun>::v1::<noun>_service_client`, servers likewise.
 #![expect(clippy::pedantic, clippy::all, reason = "generated code")]
 
+mod codec;
+
+pub use self::codec::Codec;
+
 include!("generated/modules.rs");
 
 /// The descriptors of every package and of what they import, for reflection: an encoded

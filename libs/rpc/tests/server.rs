@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use moka_core::ErrorReason;
-use moka_proto::logs::v1::{GetEventLogRequest, ListLogStreamsRequest};
+use moka_proto::{
+    Codec,
+    logs::v1::{GetEventLogRequest, ListLogStreamsRequest},
+};
 use moka_rpc::{
     ClientOptions, ServerOptions,
     client::{self, without_deadline},
@@ -240,7 +243,7 @@ async fn invented_methods_share_one_label() {
     ] {
         let mut client = tonic::client::Grpc::new(mesh.channel.clone());
         client.ready().await.unwrap();
-        let codec = tonic_prost::ProstCodec::<(), ()>::default();
+        let codec = Codec::<(), ()>::default();
         let path = http::uri::PathAndQuery::from_static(path);
         let status = client
             .unary(Request::new(()), path, codec)
@@ -251,6 +254,20 @@ async fn invented_methods_share_one_label() {
     let metrics = mesh.metrics();
     assert!(!metrics.contains("Invented"), "{metrics}");
     assert!(!metrics.contains("made.up"), "{metrics}");
+}
+
+#[tokio::test]
+async fn damaged_message_is_refused() {
+    let mesh = Mesh::start(ServerOptions::default());
+    let mut client = tonic::client::Grpc::new(mesh.channel.clone());
+    client.ready().await.unwrap();
+    let path = "/moka.logs.v1.LogService/GetEventLog";
+    let path = http::uri::PathAndQuery::from_static(path);
+    // A number where the application's id belongs, which is a text.
+    let call = client.unary(Request::new(7_u64), path, Codec::<u64, ()>::default());
+    let status = call.await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    assert!(status.message().contains("application_id"), "{status}");
 }
 
 #[tokio::test]

@@ -317,7 +317,7 @@ pub mod scheduling_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moka.scheduling.v1.SchedulingService/PlaceApplication",
             );
@@ -347,7 +347,7 @@ pub mod scheduling_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moka.scheduling.v1.SchedulingService/ListQueues",
             );
@@ -374,7 +374,7 @@ pub mod scheduling_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/moka.scheduling.v1.SchedulingService/GetSchedulingState",
             );
@@ -538,7 +538,7 @@ pub mod scheduling_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PlaceApplicationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -583,7 +583,7 @@ pub mod scheduling_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListQueuesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -632,7 +632,7 @@ pub mod scheduling_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSchedulingStateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
