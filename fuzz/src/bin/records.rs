@@ -8,7 +8,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use log_broker_domain::domain::{
     layout::{Layout, Segment, Step},
-    lines::LineJoiner,
+    lines::{LineJoiner, Place},
     run::{Piece, RawObject, Run},
     stream::StreamKind,
 };
@@ -100,7 +100,10 @@ fn check(layout: &Layout, pieces: &[Piece]) {
                 available_bytes += bytes.len() as u64;
                 for line in bytes.split(|byte| *byte == b'\n') {
                     joiner.push(line, &bytes, &mut |placed| {
-                        let place = (placed.place.time, placed.place.ordinal);
+                        let Place::Time(time, ordinal) = placed.place else {
+                            panic!("{placed:?}");
+                        };
+                        let place = (time, ordinal);
                         assert!(last < Some(place), "{last:?} before {place:?}");
                         last = Some(place);
                     });

@@ -13,6 +13,6 @@ mod uncompressed;
 pub use growing::{GrowingIndex, Progress, SAVED_FROM_OBJECTS};
 pub use index::{ObjectPart, StreamIndex, StreamObject};
 pub use objects::RawObjects;
-pub use read::{ArchivePage, Limits, OpenGaps, PageEnd};
+pub use read::{ArchivePage, Limits, OpenGaps, PageEnd, PageReader};
 pub use search::{ArchiveSearch, SearchBudget, SearchEnd};
-pub use steps::{LineAndCursor, StepLines, StepReader};
+pub use steps::{StepLines, StepReader};

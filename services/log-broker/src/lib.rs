@@ -33,7 +33,7 @@ use crate::{
     domain::{keys::KeyGrammar, retention::RetentionRules},
     metrics::Metrics,
     retention::{Retention, SweepSettings, Sweeper},
-    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, SharedTails},
+    serving::{Indexes, Pages, ReaderLimits, Readers, Serving, ServingSettings, SharedTails},
 };
 
 /// What this binary is.
@@ -119,6 +119,7 @@ pub async fn start(context: ProcessContext, config: Config) -> anyhow::Result<()
         grammar,
         live,
         tails: SharedTails::new(metrics.readers.clone()),
+        pages: Pages::new(metrics.readers.clone()),
         indexes: Indexes::new(cache_bytes),
         clock: Arc::clone(&context.clock),
         settings: ServingSettings {

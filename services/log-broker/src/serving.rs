@@ -6,6 +6,7 @@ mod follow;
 mod indexes;
 mod listing;
 mod live_tail;
+mod pages;
 mod read;
 mod readers;
 mod resolve;
@@ -21,6 +22,7 @@ pub use follow::Follower;
 pub use indexes::Indexes;
 use jiff::Timestamp;
 use moka_core::clock::Clock;
+pub use pages::Pages;
 pub use read::Answer;
 pub use readers::{Admission, ReaderLimits, Readers};
 pub use resolve::{SourceRequest, StreamRequest, Target};
@@ -68,6 +70,8 @@ pub struct Serving {
     pub tails: SharedTails,
     /// Streams that were read before.
     pub indexes: Indexes,
+    /// Pages that are likely to be asked for next.
+    pub pages: Pages,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// How to serve.

@@ -20,7 +20,9 @@ use moka_log_broker::{
     },
     metrics::Metrics,
     retention::Retention,
-    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, SharedTails, Target},
+    serving::{
+        Indexes, Pages, ReaderLimits, Readers, Serving, ServingSettings, SharedTails, Target,
+    },
 };
 use moka_objects::S3Store;
 
@@ -71,6 +73,7 @@ impl Reader {
             grammar,
             live: None,
             tails: SharedTails::new(metrics.readers.clone()),
+            pages: Pages::new(metrics.readers.clone()),
             indexes: Indexes::new(1 << 20),
             clock,
             settings: ServingSettings {

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use moka_objects::{ObjectKey, ObjectMeta};
 
@@ -53,14 +54,15 @@ pub struct ObjectPart {
 }
 
 impl ObjectPart {
-    /// The bytes; `None` when the object is another one than it was.
-    pub fn bytes(self, object: &RawObject) -> Option<&[u8]> {
+    /// The bytes, a part of the object's memory; `None` when the object is another one than it
+    /// was.
+    pub fn bytes(self, object: &RawObject) -> Option<Bytes> {
         let piece = piece(object, self.piece)?;
         let position =
             |offset: u64| usize::try_from(offset.checked_sub(piece.run.start_bytes)?).ok();
-        piece
-            .bytes
-            .get(position(self.start_bytes)?..position(self.end_bytes)?)
+        let range = position(self.start_bytes)?..position(self.end_bytes)?;
+        let bytes = piece.bytes.get(range)?;
+        Some(piece.bytes.slice_ref(bytes))
     }
 }
 
@@ -295,16 +297,12 @@ impl StreamIndex {
         objects.load(&self.object_of(segment).key).await
     }
 
-    /// The bytes of a segment in its object.
+    /// The bytes of a segment, a part of its object's memory.
     ///
     /// # Errors
     ///
     /// When it is another object than it was.
-    pub(super) fn bytes_in<'a>(
-        &self,
-        object: &'a RawObject,
-        segment: &Segment,
-    ) -> Result<&'a [u8], Error> {
+    pub(super) fn bytes_in(&self, object: &RawObject, segment: &Segment) -> Result<Bytes, Error> {
         self.part_of(segment)
             .bytes(object)
             .ok_or_else(|| Error::Damaged {
@@ -318,9 +316,9 @@ impl StreamIndex {
     /// # Errors
     ///
     /// When the store fails, and [`Error::Gone`] when the object was deleted after it was listed.
-    pub async fn bytes(&self, objects: &RawObjects, segment: &Segment) -> Result<Vec<u8>, Error> {
+    pub async fn bytes(&self, objects: &RawObjects, segment: &Segment) -> Result<Bytes, Error> {
         let object = self.load(objects, segment).await?;
-        Ok(self.bytes_in(&object, segment)?.to_vec())
+        self.bytes_in(&object, segment)
     }
 
     /// Bytes of an event log from `start_bytes` on: whole segments until there are `limit`
@@ -350,7 +348,7 @@ impl StreamIndex {
                 ..segment.clone()
             };
             let object = self.load(objects, &part).await?;
-            bytes.extend_from_slice(self.bytes_in(&object, &part)?);
+            bytes.extend_from_slice(&self.bytes_in(&object, &part)?);
         }
         Ok(bytes)
     }

@@ -43,7 +43,10 @@ pub struct RawObjects {
     /// Bounds what is read ahead.
     reading_ahead: Arc<Semaphore>,
     turns: Turns,
-    buffers: Arc<Buffers>,
+    /// For uncompressed objects.
+    plain: Arc<Buffers>,
+    /// For their lines.
+    lines: Arc<Buffers>,
     metrics: Metrics,
 }
 
@@ -71,7 +74,8 @@ impl RawObjects {
             parsing: Arc::new(Semaphore::new(PARSED_AT_ONCE)),
             reading_ahead: Arc::new(Semaphore::new(READ_AHEAD_AT_ONCE)),
             turns: Turns::default(),
-            buffers: Arc::default(),
+            plain: Arc::default(),
+            lines: Arc::default(),
             metrics,
         }
     }
@@ -163,10 +167,11 @@ impl RawObjects {
             return Ok(object);
         }
         let bytes = self.fetch(key).await?;
-        let (name, buffers) = (key.clone(), Arc::clone(&self.buffers));
-        let parse = move || buffers.with_plain(&name, &bytes, RawObject::parse);
+        let (name, plain, lines) = (key.clone(), Arc::clone(&self.plain), self.lines.take());
+        let parse =
+            move || plain.with_plain(&name, &bytes, |plain| RawObject::parse_into(plain, lines));
         let object = Arc::new(self.off_thread(parse).await?);
-        self.cache().put(key, &object);
+        self.keep(key, &object);
         Ok(object)
     }
 
@@ -201,16 +206,16 @@ impl RawObjects {
             return Ok(Some(object));
         }
         let bytes = self.fetch(key).await?;
-        let (name, buffers) = (key.clone(), Arc::clone(&self.buffers));
+        let (name, plain) = (key.clone(), Arc::clone(&self.plain));
         let read = move || {
-            buffers.with_plain(&name, &bytes, |plain| {
+            plain.with_plain(&name, &bytes, |plain| {
                 let may_hold = screen.is_none_or(|screen| screen.may_hold(plain));
                 may_hold.then(|| Arc::new(RawObject::parse(plain)))
             })
         };
         let object = self.off_thread(read).await?;
         if let Some(object) = &object {
-            self.cache().put(key, object);
+            self.keep(key, object);
         }
         Ok(object)
     }
@@ -263,6 +268,15 @@ impl RawObjects {
         Error::Objects(error)
     }
 
+    /// Keeps an object, and the memory of those that have to make room for it.
+    fn keep(&self, key: &ObjectKey, object: &Arc<RawObject>) {
+        let forgotten = self.cache().put(key, object);
+        let unused = forgotten.into_iter().filter_map(Arc::into_inner);
+        for memory in unused.filter_map(RawObject::into_memory) {
+            self.lines.give_back(memory);
+        }
+    }
+
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,12 +290,15 @@ impl Cache {
         Some(Arc::clone(object))
     }
 
-    fn put(&mut self, key: &ObjectKey, object: &Arc<RawObject>) {
+    /// Takes an object, and gives those back that have to make room for it.
+    fn put(&mut self, key: &ObjectKey, object: &Arc<RawObject>) -> Vec<Arc<RawObject>> {
+        let mut forgotten = Vec::new();
         self.clock += 1;
         let entry = (Arc::clone(object), self.clock);
         self.size_bytes += object.size_bytes();
         if let Some((replaced, _)) = self.entries.insert(key.clone(), entry) {
             self.size_bytes -= replaced.size_bytes();
+            forgotten.push(replaced);
         }
         while self.size_bytes > self.maximum_bytes && self.entries.len() > 1 {
             let oldest = self.entries.iter().min_by_key(|(_, (_, used))| *used);
@@ -290,8 +307,10 @@ impl Cache {
             };
             if let Some((object, _)) = self.entries.remove(&oldest) {
                 self.size_bytes -= object.size_bytes();
+                forgotten.push(object);
             }
         }
+        forgotten
     }
 }
 

@@ -1,19 +1,15 @@
 //! Reading lines out of the archive.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, iter::Peekable};
 
 use jiff::Timestamp;
 
-use super::{
-    index::StreamIndex,
-    objects::RawObjects,
-    steps::{LineAndCursor, StepReader},
-};
+use super::{index::StreamIndex, objects::RawObjects, steps::StepReader};
 use crate::{
     domain::{
         cursor::Cursor,
         layout::{Gap, Segment, Step},
-        lines::Line,
+        lines::{Line, PlacedLine},
         stream::StreamKind,
     },
     error::Error,
@@ -63,6 +59,7 @@ pub struct ArchivePage {
     pub end: PageEnd,
     /// The gaps before the end of the page.
     pub gaps: Vec<Gap>,
+    text_bytes: usize,
 }
 
 impl ArchivePage {
@@ -73,79 +70,118 @@ impl ArchivePage {
             next: cursor,
             end: PageEnd::Archive,
             gaps: Vec::new(),
+            text_bytes: 0,
         }
     }
 
-    /// Adds lines behind the page; says whether there is room for more.
-    pub fn extend(
+    /// Takes lines behind the page, in order, as long as there is room; says whether there is room
+    /// for more.
+    pub fn take(
         &mut self,
-        lines: impl IntoIterator<Item = LineAndCursor>,
+        lines: &mut Peekable<impl Iterator<Item = PlacedLine>>,
         limits: Limits,
     ) -> bool {
-        let mut text_bytes: usize = self.lines.iter().map(|line| line.text.len()).sum();
-        for (line, after) in lines {
-            if after.is_up_to(self.next) {
+        let mut last = None;
+        let end = loop {
+            let Some(line) = lines.peek() else {
+                break None;
+            };
+            if line.is_up_to(self.next) {
+                lines.next();
                 continue;
             }
-            text_bytes += line.text.len();
-            let is_late = |until: Timestamp| !after.is_up_to(Cursor::Time(until));
-            if limits.until.is_some_and(is_late) {
-                self.end = PageEnd::Until;
-                return false;
+            if let Some(end) = self.end_before(line, limits) {
+                break Some(end);
             }
-            if !self.lines.is_empty() && text_bytes > limits.text_bytes {
-                self.end = PageEnd::Full;
-                return false;
+            if let Some(PlacedLine { line, place }) = lines.next() {
+                self.text_bytes += line.text.len();
+                self.lines.push(line);
+                last = Some(place);
             }
-            self.lines.push(line);
-            self.next = after;
             if self.lines.len() >= limits.lines {
-                self.end = PageEnd::Full;
-                return false;
+                break Some(PageEnd::Full);
             }
+        };
+        if let (Some(place), Some(line)) = (last, self.lines.last()) {
+            self.next = place.after(&line.text);
         }
-        true
+        self.end = end.unwrap_or(self.end);
+        end.is_none()
+    }
+
+    /// Why the line has no place on the page; `None` when it has one.
+    fn end_before(&self, line: &PlacedLine, limits: Limits) -> Option<PageEnd> {
+        let is_late = |until: Timestamp| !line.is_up_to(Cursor::Time(until));
+        if limits.until.is_some_and(is_late) {
+            return Some(PageEnd::Until);
+        }
+        let text_bytes = self.text_bytes + line.line.text.len();
+        let is_full = !self.lines.is_empty() && text_bytes > limits.text_bytes;
+        is_full.then_some(PageEnd::Full)
     }
 }
 
-impl StreamIndex {
-    /// Reads lines after a cursor.
+/// Reads the pages of a stream one after another.
+#[derive(Debug)]
+pub struct PageReader {
+    steps: StepReader,
+    /// What was read and had no room in the last page.
+    lines: Peekable<std::vec::IntoIter<PlacedLine>>,
+    /// After which line it goes on.
+    cursor: Cursor,
+    /// The gaps before that.
+    gaps: Vec<Gap>,
+}
+
+impl PageReader {
+    /// A reader of the lines after a cursor.
+    pub fn after(index: &StreamIndex, cursor: Cursor) -> Self {
+        let steps = StepReader::after(index, cursor);
+        let passed = index.layout().gaps_before(steps.next_step());
+        Self {
+            gaps: passed.cloned().collect(),
+            steps,
+            lines: Vec::new().into_iter().peekable(),
+            cursor,
+        }
+    }
+
+    /// Reads the next page. Only after a full one there is another; the index is the same each
+    /// time.
     ///
     /// # Errors
     ///
     /// When the store fails, and [`Error::Gone`] when an object was deleted after it was listed.
-    pub async fn read(
-        &self,
+    pub async fn page(
+        &mut self,
+        index: &StreamIndex,
         objects: &RawObjects,
-        cursor: Cursor,
         limits: Limits,
         open_gaps: OpenGaps,
     ) -> Result<ArchivePage, Error> {
-        let mut page = ArchivePage::at(cursor);
-        let mut steps = StepReader::after(self, cursor);
-        page.gaps = self.layout().steps[..steps.next_step()]
-            .iter()
-            .filter_map(as_gap)
-            .collect();
-        loop {
-            if self.is_open_gap(steps.next_step(), open_gaps) {
+        let mut page = ArchivePage::at(self.cursor);
+        while page.take(&mut self.lines, limits) {
+            if index.is_open_gap(self.steps.next_step(), open_gaps) {
                 page.end = PageEnd::Gap;
-                return Ok(page);
+                break;
             }
-            let Some(read) = steps.read(self, objects).await? else {
+            let Some(read) = self.steps.read(index, objects).await? else {
+                if open_gaps.ended {
+                    self.lines = self.steps.finish().into_iter().peekable();
+                    page.take(&mut self.lines, limits);
+                }
                 break;
             };
-            page.gaps.extend(read.gap);
-            if !page.extend(read.lines, limits) {
-                return Ok(page);
-            }
+            self.gaps.extend(read.gap);
+            self.lines = read.lines.into_iter().peekable();
         }
-        if open_gaps.ended {
-            page.extend(steps.finish(), limits);
-        }
+        self.cursor = page.next;
+        page.gaps.clone_from(&self.gaps);
         Ok(page)
     }
+}
 
+impl StreamIndex {
     /// Whether the step is a gap that may still be filled.
     pub fn is_open_gap(&self, step: usize, open_gaps: OpenGaps) -> bool {
         match self.layout().steps.get(step) {
@@ -169,9 +205,9 @@ impl StreamIndex {
         let mut steps = StepReader::at(self, start);
         // The first one is the line before the tail.
         let mut last = VecDeque::from([Cursor::Begin]);
-        let mut note = |lines: Vec<LineAndCursor>| {
-            for (_, after) in lines {
-                last.push_back(after);
+        let mut note = |lines: Vec<PlacedLine>| {
+            for line in lines {
+                last.push_back(line.after());
                 if last.len() > line_count + 1 {
                     last.pop_front();
                 }
@@ -241,12 +277,5 @@ impl StreamIndex {
         segment.starts_whole
             && (self.kind() == StreamKind::EventLog
                 || has_place && segment.maximum_time_before < run.minimum_time)
-    }
-}
-
-fn as_gap(step: &Step) -> Option<Gap> {
-    match step {
-        Step::Gap(gap) => Some(gap.clone()),
-        Step::Segment(_) => None,
     }
 }

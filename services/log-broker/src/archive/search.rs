@@ -6,14 +6,9 @@ use futures::{Stream, StreamExt, stream};
 use moka_objects::ObjectKey;
 use tokio::time::Instant;
 
-use super::{
-    index::StreamIndex,
-    objects::RawObjects,
-    read::OpenGaps,
-    steps::{LineAndCursor, StepReader},
-};
+use super::{index::StreamIndex, objects::RawObjects, read::OpenGaps, steps::StepReader};
 use crate::{
-    domain::{cursor::Cursor, hits::Collector, layout::Step, pattern::Pattern},
+    domain::{cursor::Cursor, hits::Collector, layout::Step, lines::PlacedLine, pattern::Pattern},
     error::Error,
 };
 
@@ -133,7 +128,7 @@ impl ArchiveSearch<'_> {
             }
         }
         if let Some(mut reader) = reader.filter(|_| self.open_gaps.ended) {
-            push_all(collector, reader.finish());
+            push_all(collector, &reader.finish());
         }
         if collector.is_full() {
             return Ok((SearchEnd::Paused(collector.searched()), step));
@@ -173,7 +168,7 @@ impl ArchiveSearch<'_> {
                 // Reading it will say what is wrong.
                 return Finding::Candidate { lines_before: 0 };
             };
-            match pattern.first_match(kind, bytes) {
+            match pattern.first_match(kind, &bytes) {
                 None => Finding::Nothing,
                 Some(start) => Finding::Candidate {
                     lines_before: memchr::memchr_iter(b'\n', &bytes[..start]).count(),
@@ -243,7 +238,7 @@ impl ArchiveSearch<'_> {
             let Some(read) = reader.read(self.index, self.objects).await? else {
                 break;
             };
-            push_all(collector, read.lines);
+            push_all(collector, &read.lines);
         }
         Ok(reader)
     }
@@ -267,8 +262,8 @@ impl ArchiveSearch<'_> {
     }
 }
 
-fn push_all(collector: &mut Collector<'_>, lines: Vec<LineAndCursor>) {
-    for (line, after) in lines {
-        collector.push(&line, after);
+fn push_all(collector: &mut Collector<'_>, lines: &[PlacedLine]) {
+    for line in lines {
+        collector.push(&line.line, line.after());
     }
 }

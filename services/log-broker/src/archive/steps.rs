@@ -1,8 +1,6 @@
 //! The steps of a stream as lines.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use jiff::Timestamp;
 use memchr::{memchr, memchr_iter};
 
@@ -11,8 +9,8 @@ use crate::{
     domain::{
         cursor::Cursor,
         layout::{Gap, Segment, Step},
-        lines::{Line, LineJoiner, MAX_LINE_BYTES, PlacedLine},
-        run::{RawObject, WAYPOINT_BYTES},
+        lines::{Line, LineJoiner, MAX_LINE_BYTES, Place, PlacedLine},
+        run::WAYPOINT_BYTES,
         stream::StreamKind,
     },
     error::Error,
@@ -22,9 +20,6 @@ use crate::{
 /// lines.
 const MAX_BEGUN_BYTES: usize = 2 * MAX_LINE_BYTES;
 
-/// A line and the cursor after it.
-pub type LineAndCursor = (Line, Cursor);
-
 /// How much of a segment is read at once; to the end of a line.
 const PART_BYTES: usize = WAYPOINT_BYTES;
 
@@ -33,18 +28,18 @@ const PART_BYTES: usize = WAYPOINT_BYTES;
 pub struct StepLines {
     /// The gap, when the step is one.
     pub gap: Option<Gap>,
-    /// The lines that end in it.
-    pub lines: Vec<LineAndCursor>,
+    /// The lines that end in it, parts of their object's memory.
+    pub lines: Vec<PlacedLine>,
 }
 
-/// Reads one step of a stream after another, large ones in parts. It holds the object that it reads
-/// and the lines of one part.
+/// Reads one step of a stream after another, large ones in parts. It holds the memory of the object
+/// that it reads, and so does each of its lines.
 #[derive(Debug)]
 pub struct StepReader {
     kind: StreamKind,
     next_step: usize,
-    /// The object of the next step and how many bytes of the step were read, once it is begun.
-    begun_step: Option<(Arc<RawObject>, usize)>,
+    /// What is left of the next step, once it is begun, and where in its file that is.
+    begun_step: Option<(Bytes, u64)>,
     /// Lines up to here need not be read.
     after: Cursor,
     /// Whether more than the first object is likely to be wanted.
@@ -116,49 +111,47 @@ impl StepReader {
                 }))
             }
             Step::Segment(segment) => {
-                let (object, start) = match self.begun_step.take() {
+                let (mut left, start_bytes) = match self.begun_step.take() {
                     Some(begun) => begun,
                     None => self.begin_step(index, objects, segment).await?,
                 };
-                let bytes = index.bytes_in(&object, segment)?;
-                let end = part_end(bytes, start);
-                let position_bytes = segment.start_bytes + start as u64;
-                // The lines of a part are slices of a copy: of an object that is large, no page
-                // keeps more than it gives.
-                let part = Bytes::copy_from_slice(&bytes[start..end]);
-                let lines = self.push(position_bytes, &part);
-                if end == bytes.len() {
+                let part = left.split_to(part_end(&left));
+                let lines = self.push(start_bytes, &part);
+                if left.is_empty() {
                     self.next_step += 1;
                 } else {
-                    self.begun_step = Some((object, end));
+                    self.begun_step = Some((left, start_bytes + part.len() as u64));
                 }
                 Ok(Some(StepLines { gap: None, lines }))
             }
         }
     }
 
-    /// The object of a segment, and how many of the segment's bytes need not be read.
+    /// The bytes of a segment that are to be read, and where in its file they are.
     async fn begin_step(
         &mut self,
         index: &StreamIndex,
         objects: &RawObjects,
         segment: &Segment,
-    ) -> Result<(Arc<RawObject>, usize), Error> {
+    ) -> Result<(Bytes, u64), Error> {
         if self.is_reading_on {
             self.read_ahead(index, objects, segment);
         }
         self.is_reading_on = true;
         let object = index.load(objects, segment).await?;
+        let mut bytes = index.bytes_in(&object, segment)?;
         // Only before the first step: places of later lines are counted from the lines before.
         let cursor = std::mem::replace(&mut self.after, Cursor::Begin);
         let Some(waypoint) = index.waypoint(&object, segment, cursor) else {
-            return Ok((object, 0));
+            return Ok((bytes, segment.start_bytes));
         };
         let before = segment.maximum_time_before;
         self.joiner = LineJoiner::after(before.max(waypoint.maximum_time_before));
         self.position_bytes = waypoint.offset_bytes;
         let skipped = waypoint.offset_bytes - segment.start_bytes;
-        Ok((object, usize::try_from(skipped).unwrap_or(usize::MAX)))
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        bytes.advance(skipped.min(bytes.len()));
+        Ok((bytes, waypoint.offset_bytes))
     }
 
     /// Has the next object read while this one is used.
@@ -172,14 +165,14 @@ impl StepReader {
     }
 
     /// What was begun and does not go on.
-    pub fn finish(&mut self) -> Vec<LineAndCursor> {
+    pub fn finish(&mut self) -> Vec<PlacedLine> {
         let mut lines = self.end_begun(true);
-        lines.extend(self.joiner.finish().into_iter().map(placed));
+        lines.extend(self.joiner.finish());
         lines
     }
 
     /// Takes the bytes at some offset of a file.
-    fn push(&mut self, start_bytes: u64, bytes: &Bytes) -> Vec<LineAndCursor> {
+    fn push(&mut self, start_bytes: u64, bytes: &Bytes) -> Vec<PlacedLine> {
         let mut lines = Vec::new();
         if start_bytes != self.position_bytes + self.begun.len() as u64 {
             // Another generation: what was begun in the former one does not go on.
@@ -202,7 +195,7 @@ impl StepReader {
     }
 
     /// Adds to what was begun, and gives what is too long to be kept.
-    fn begin(&mut self, part: &[u8], lines: &mut Vec<LineAndCursor>) {
+    fn begin(&mut self, part: &[u8], lines: &mut Vec<PlacedLine>) {
         let limit = match self.kind {
             StreamKind::Container => MAX_BEGUN_BYTES,
             StreamKind::EventLog => MAX_LINE_BYTES,
@@ -215,7 +208,7 @@ impl StepReader {
         }
     }
 
-    fn end_begun(&mut self, unterminated: bool) -> Vec<LineAndCursor> {
+    fn end_begun(&mut self, unterminated: bool) -> Vec<PlacedLine> {
         let mut lines = Vec::new();
         let begun = Bytes::from(std::mem::take(&mut self.begun));
         if !begun.is_empty() {
@@ -231,16 +224,15 @@ impl StepReader {
         line: &[u8],
         memory: &Bytes,
         unterminated: bool,
-        lines: &mut Vec<LineAndCursor>,
+        lines: &mut Vec<PlacedLine>,
     ) {
         let newline_bytes = u64::from(!unterminated);
         if self.kind == StreamKind::Container {
             self.position_bytes += line.len() as u64 + newline_bytes;
             let before = lines.len();
-            self.joiner
-                .push(line, memory, &mut |line| lines.push(placed(line)));
-            if let Some((last, _)) = lines[before..].last_mut() {
-                last.unterminated |= unterminated;
+            self.joiner.push(line, memory, &mut |line| lines.push(line));
+            if let Some(last) = lines[before..].last_mut() {
+                last.line.unterminated |= unterminated;
             }
             return;
         }
@@ -255,7 +247,8 @@ impl StepReader {
                 output: None,
                 unterminated: unterminated || !is_last,
             };
-            lines.push((line, Cursor::Offset(self.position_bytes)));
+            let place = Place::End(self.position_bytes);
+            lines.push(PlacedLine { line, place });
             if is_last {
                 return;
             }
@@ -264,14 +257,10 @@ impl StepReader {
     }
 }
 
-/// Where the part that starts at `start` ends: at the end of a line.
-fn part_end(bytes: &[u8], start: usize) -> usize {
-    let after = bytes.len().min(start + PART_BYTES);
+/// How long the first part is, which ends with a line.
+fn part_end(bytes: &[u8]) -> usize {
+    let after = bytes.len().min(PART_BYTES);
     memchr(b'\n', &bytes[after..]).map_or(bytes.len(), |newline| after + newline + 1)
-}
-
-fn placed(line: PlacedLine) -> LineAndCursor {
-    (line.line, Cursor::Line(line.place))
 }
 
 #[cfg(test)]
@@ -281,7 +270,7 @@ mod tests {
     use super::*;
 
     /// Feeds a file in parts; gives the lines with their cursors.
-    fn read(kind: StreamKind, file: &[u8], cuts: &[usize]) -> Vec<LineAndCursor> {
+    fn read(kind: StreamKind, file: &[u8], cuts: &[usize]) -> Vec<PlacedLine> {
         let mut reader = StepReader::new(kind, 0, None);
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (file.len() + 1)).collect();
         cuts.extend([0, file.len()]);
@@ -295,8 +284,8 @@ mod tests {
         lines
     }
 
-    fn joined(lines: &[LineAndCursor]) -> Vec<u8> {
-        let text = |(line, _): &LineAndCursor| {
+    fn joined(lines: &[PlacedLine]) -> Vec<u8> {
+        let text = |PlacedLine { line, .. }: &PlacedLine| {
             let mut text = line.text.to_vec();
             text.extend((!line.unterminated).then_some(b'\n'));
             text
@@ -315,15 +304,15 @@ mod tests {
         assert!(whole == read(StreamKind::EventLog, &file, &parts));
         let ends: Vec<_> = whole
             .iter()
-            .map(|(line, after)| (line.text.len(), line.unterminated, *after))
+            .map(|PlacedLine { line, place }| (line.text.len(), line.unterminated, *place))
             .collect();
         let limit = MAX_LINE_BYTES as u64;
         let expected = [
-            (MAX_LINE_BYTES, true, Cursor::Offset(limit)),
-            (MAX_LINE_BYTES, true, Cursor::Offset(2 * limit)),
-            (7, false, Cursor::Offset(2 * limit + 8)),
-            (5, false, Cursor::Offset(2 * limit + 14)),
-            (MAX_LINE_BYTES, false, Cursor::Offset(3 * limit + 15)),
+            (MAX_LINE_BYTES, true, Place::End(limit)),
+            (MAX_LINE_BYTES, true, Place::End(2 * limit)),
+            (7, false, Place::End(2 * limit + 8)),
+            (5, false, Place::End(2 * limit + 14)),
+            (MAX_LINE_BYTES, false, Place::End(3 * limit + 15)),
         ];
         assert_eq!(ends, expected);
     }
@@ -336,11 +325,11 @@ mod tests {
             let mut text_bytes = 0;
             for number in 0..20 {
                 let lines = reader.push(number * part.len() as u64, &part);
-                text_bytes += lines.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+                text_bytes += lines.iter().map(|line| line.line.text.len()).sum::<usize>();
                 assert!(reader.begun.len() <= MAX_BEGUN_BYTES, "{kind:?}");
             }
             let rest = reader.finish();
-            text_bytes += rest.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+            text_bytes += rest.iter().map(|line| line.line.text.len()).sum::<usize>();
             assert_eq!(text_bytes, 20 * MAX_LINE_BYTES, "{kind:?}");
         }
     }
@@ -350,7 +339,7 @@ mod tests {
         fn any_event_log_comes_back(file in "[ab\n]{0,60}", cuts: Vec<usize>) {
             let lines = read(StreamKind::EventLog, file.as_bytes(), &cuts);
             prop_assert_eq!(joined(&lines), file.as_bytes());
-            let end = lines.last().map_or(Cursor::Offset(0), |(_, after)| *after);
+            let end = lines.last().map_or(Cursor::Offset(0), PlacedLine::after);
             prop_assert_eq!(end, Cursor::Offset(file.len() as u64));
         }
     }

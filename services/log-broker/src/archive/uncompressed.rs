@@ -1,4 +1,4 @@
-//! Raw objects as they were before they were compressed.
+//! Raw objects as they were before they were compressed, and memory for them.
 
 use std::{
     io::Read,
@@ -17,8 +17,8 @@ const MAX_KEPT_BYTES: usize = 16 << 20;
 /// So many are kept.
 const KEPT_BUFFERS: usize = 2;
 
-/// Memory for uncompressed objects, which is used again: fresh memory costs about as much time as
-/// what is written into it.
+/// Memory for objects, which is used again: fresh memory costs about as much time as what is written
+/// into it.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     free: Mutex<Vec<Vec<u8>>>,
@@ -39,13 +39,19 @@ impl Buffers {
         if !bytes.starts_with(&ZSTD_MAGIC) {
             return Ok(read(bytes));
         }
-        let mut buffer = self.free().pop().unwrap_or_default();
+        let mut buffer = self.take();
         let read = uncompress(key, bytes, &mut buffer).map(|()| read(&buffer));
         self.give_back(buffer);
         read
     }
 
-    fn give_back(&self, mut buffer: Vec<u8>) {
+    /// Memory that was used before, if there is some.
+    pub(super) fn take(&self) -> Vec<u8> {
+        self.free().pop().unwrap_or_default()
+    }
+
+    /// Keeps memory for the next one who needs some.
+    pub(super) fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut free = self.free();
         if buffer.capacity() <= MAX_KEPT_BYTES && free.len() < KEPT_BUFFERS {

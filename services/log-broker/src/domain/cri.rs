@@ -2,6 +2,9 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
+/// How long the date and the clock of a time are.
+const SECOND_BYTES: usize = 19;
+
 /// A container's two outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Output {
@@ -27,6 +30,20 @@ pub struct CriLine<'a> {
 impl<'a> CriLine<'a> {
     /// Takes a line apart; `None` when it is not of this form.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
+        CriReader::default().read(line)
+    }
+}
+
+/// Takes lines apart one after another. Of those of one second the date and the clock are read
+/// once.
+#[derive(Debug, Clone, Default)]
+pub struct CriReader {
+    second: Option<([u8; SECOND_BYTES], Timestamp)>,
+}
+
+impl CriReader {
+    /// Takes a line apart, as [`CriLine::parse`] does.
+    pub fn read<'a>(&mut self, line: &'a [u8]) -> Option<CriLine<'a>> {
         let (time, rest) = split_at_space(line)?;
         let (output, rest) = split_at_space(rest)?;
         // A runtime writes the space before an empty text too, but a shipper may trim it.
@@ -42,30 +59,41 @@ impl<'a> CriLine<'a> {
             b"F" => false,
             _ => return None,
         };
-        Some(Self {
-            time: parse_time(time)?,
+        Some(CriLine {
+            time: self.time(time)?,
             output,
             partial,
             text,
         })
+    }
+
+    fn time(&mut self, text: &[u8]) -> Option<Timestamp> {
+        self.utc_time(text)
+            .or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+    }
+
+    /// Reads `2026-11-21T03:04:05.678901234Z`, as runtimes write times, many times faster than a
+    /// parser of every form; `None` for the other forms.
+    fn utc_time(&mut self, text: &[u8]) -> Option<Timestamp> {
+        let (digits, rest) = text.split_first_chunk()?;
+        let second = match &self.second {
+            Some((known, second)) if known == digits => *second,
+            _ => utc_second(digits)?,
+        };
+        self.second = Some((*digits, second));
+        Timestamp::new(second.as_second(), nanoseconds(rest)?).ok()
     }
 }
 
 /// Takes a line of the Kubernetes log API with `timestamps=true` apart: `<RFC3339Nano> <text>`.
 pub fn parse_api_line(line: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (time, text) = split_at_space(line).unwrap_or((line, &[]));
-    Some((parse_time(time)?, text))
+    Some((CriReader::default().time(time)?, text))
 }
 
-fn parse_time(text: &[u8]) -> Option<Timestamp> {
-    parse_utc_time(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
-}
-
-/// Reads `2026-11-21T03:04:05.678901234Z`, as runtimes write times, many times faster than a parser
-/// of every form; `None` for the other forms.
-fn parse_utc_time(text: &[u8]) -> Option<Timestamp> {
-    let (seconds, rest) = text.split_first_chunk::<19>()?;
-    let [y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0, b'T', clock @ ..] = seconds else {
+/// Reads `2026-11-21T03:04:05`.
+fn utc_second(text: &[u8; SECOND_BYTES]) -> Option<Timestamp> {
+    let [y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0, b'T', clock @ ..] = text else {
         return None;
     };
     let [h1, h0, b':', i1, i0, b':', s1, s0] = clock else {
@@ -80,7 +108,7 @@ fn parse_utc_time(text: &[u8]) -> Option<Timestamp> {
         small(*h1, *h0)?,
         small(*i1, *i0)?,
         small(*s1, *s0)?,
-        nanoseconds(rest)?,
+        0,
     );
     Offset::UTC.to_timestamp(time.ok()?).ok()
 }
@@ -167,6 +195,17 @@ mod tests {
         }
 
         #[test]
+        fn what_came_before_a_line_does_not_matter(
+            times in prop::collection::vec((0..3_i64, prop::sample::select(&["", ".5", ".x", "+01:00"][..])), 1..20),
+        ) {
+            let mut reader = CriReader::default();
+            for (second, fraction) in times {
+                let line = format!("1969-12-31T23:59:5{second}{fraction}Z stdout F x");
+                prop_assert_eq!(reader.read(line.as_bytes()), CriLine::parse(line.as_bytes()));
+            }
+        }
+
+        #[test]
         fn times_are_those_of_the_general_parser(
             seconds in -62_167_219_200_i64..250_000_000_000,
             fraction in "|\\.[0-9]{1,10}",
@@ -178,7 +217,7 @@ mod tests {
                 text[position] = byte;
             }
             let general = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
-            if let Some(fast) = parse_utc_time(&text) {
+            if let Some(fast) = CriReader::default().utc_time(&text) {
                 prop_assert_eq!(Some(fast), general);
             } else {
                 prop_assert!(fraction.len() > 10 || damage.is_some() || general.is_none());

@@ -1,11 +1,12 @@
-//! A container's lines: partial ones joined, each with a place that live and archive share.
+//! Lines as readers see them. Those of a container: partial ones joined, each with a place that live
+//! and archive share.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    cri::{CriLine, Output},
-    cursor::LinePlace,
+    cri::{CriReader, Output},
+    cursor::{Cursor, LinePlace},
     run::hash_of,
 };
 
@@ -25,13 +26,60 @@ pub struct Line {
     pub unterminated: bool,
 }
 
-/// A container's line and where it stands.
+/// A line and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedLine {
     /// The line.
     pub line: Line,
     /// Its place.
-    pub place: LinePlace,
+    pub place: Place,
+}
+
+/// Where a line stands, without what tells whether it is really the same line: that costs as much
+/// as a look at its text, and is needed of few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a container: its time, never lower than that of a line before it, and its number
+    /// among the lines of that time.
+    Time(Timestamp, u32),
+    /// A line of an event log: where it ends in its file, its newline included.
+    End(u64),
+}
+
+impl Place {
+    /// The cursor after the line there, which has this text.
+    pub fn after(self, text: &[u8]) -> Cursor {
+        self.cursor(hash_of(text))
+    }
+
+    fn cursor(self, hash: u64) -> Cursor {
+        match self {
+            Self::Time(time, ordinal) => Cursor::Line(LinePlace {
+                time,
+                ordinal,
+                hash,
+            }),
+            Self::End(end_bytes) => Cursor::Offset(end_bytes),
+        }
+    }
+}
+
+impl PlacedLine {
+    /// The cursor after it.
+    pub fn after(&self) -> Cursor {
+        self.place.after(&self.line.text)
+    }
+
+    /// Whether it lies before or at `cursor`, where a reader goes on.
+    pub fn is_up_to(&self, cursor: Cursor) -> bool {
+        // The order is that of the places alone.
+        self.place.cursor(0).is_up_to(cursor)
+    }
+
+    /// Whether a reader goes on after it there.
+    pub fn is_at(&self, cursor: Cursor) -> bool {
+        self.is_up_to(cursor) && self.after() == cursor
+    }
 }
 
 /// Joins the lines of a container's log in the order of the file.
@@ -40,6 +88,7 @@ pub struct PlacedLine {
 /// written microseconds out of order), and its number among lines of that time.
 #[derive(Debug, Clone, Default)]
 pub struct LineJoiner {
+    reader: CriReader,
     last: Option<(Timestamp, u32)>,
     stdout: Partial,
     stderr: Partial,
@@ -66,7 +115,7 @@ impl LineJoiner {
     /// Takes a line of the file, without its newline, which is a part of `memory`; gives the
     /// container's lines that it ends. They share the memory as far as they can.
     pub fn push(&mut self, line: &[u8], memory: &Bytes, give: &mut impl FnMut(PlacedLine)) {
-        let Some(cri) = CriLine::parse(line) else {
+        let Some(cri) = self.reader.read(line) else {
             let time = self.last.map_or(Timestamp::UNIX_EPOCH, |(time, _)| time);
             return self.cut(time, None, memory.slice_ref(line), false, give);
         };
@@ -148,11 +197,6 @@ impl LineJoiner {
             _ => (time, 0),
         };
         self.last = Some((place_time, ordinal));
-        let place = LinePlace {
-            time: place_time,
-            ordinal,
-            hash: hash_of(&text),
-        };
         PlacedLine {
             line: Line {
                 text,
@@ -160,7 +204,7 @@ impl LineJoiner {
                 output,
                 unterminated,
             },
-            place,
+            place: Place::Time(place_time, ordinal),
         }
     }
 }
@@ -181,11 +225,10 @@ mod tests {
             .into_iter()
             .map(|placed| {
                 let text = String::from_utf8(placed.line.text.to_vec()).unwrap();
-                (
-                    text,
-                    placed.place.time.subsec_nanosecond(),
-                    placed.place.ordinal,
-                )
+                let Place::Time(time, ordinal) = placed.place else {
+                    panic!("{placed:?}");
+                };
+                (text, time.subsec_nanosecond(), ordinal)
             })
             .collect()
     }
@@ -238,7 +281,7 @@ mod tests {
             let line = Bytes::from(line);
             joiner.push(&line, &line, &mut |line| archived.push(line));
         }
-        let places = |lines: &[PlacedLine]| lines.iter().map(|line| line.place).collect::<Vec<_>>();
+        let places = |lines: &[PlacedLine]| lines.iter().map(PlacedLine::after).collect::<Vec<_>>();
         assert_eq!(places(&live).len(), 2);
         assert_eq!(places(&live), places(&archived));
         let ends = archived.iter().map(|line| line.line.unterminated);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    cri::CriLine,
+    cri::{CriLine, CriReader},
     open_lines::OpenLines,
     record::{Generation, RawRecord, RecordReader},
 };
@@ -14,6 +15,9 @@ use super::{
 const MAX_MARKS: usize = 128;
 /// How many bytes of a run lie between two of its waypoints, at least.
 pub const WAYPOINT_BYTES: usize = 64 << 10;
+
+/// The part of a run's memory that may be unused.
+const SPARE_PART: usize = 8;
 
 /// What is known of a line that starts at some offset, to tell generations apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +72,7 @@ pub struct Piece {
     /// What is known of it.
     pub run: Run,
     /// The lines with their newlines.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// Where reading may begin, besides at the start: few to the mebibyte, in order.
     pub waypoints: Vec<Waypoint>,
 }
@@ -88,8 +92,16 @@ impl RawObject {
     /// Reads the uncompressed bytes of an object. Lines that are no records are counted and left
     /// out: what they held is then missing by its offsets.
     pub fn parse(bytes: &[u8]) -> Self {
+        Self::parse_into(bytes, Vec::new())
+    }
+
+    /// The same, with the memory of an object that nobody needs any more.
+    pub fn parse_into(bytes: &[u8], memory: Vec<u8>) -> Self {
         let mut object = Self::default();
-        let mut builder = Builder::default();
+        let mut builder = Builder {
+            memory,
+            ..Builder::default()
+        };
         let mut records = RecordReader::default();
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
@@ -113,6 +125,15 @@ impl RawObject {
         object
     }
 
+    /// The largest memory of its lines, unless somebody still reads them.
+    pub fn into_memory(self) -> Option<Vec<u8>> {
+        let largest = self
+            .pieces
+            .into_iter()
+            .max_by_key(|piece| piece.bytes.len())?;
+        largest.bytes.is_unique().then(|| largest.bytes.into())
+    }
+
     /// Memory that it takes, roughly.
     pub fn size_bytes(&self) -> usize {
         let marks = |piece: &Piece| piece.run.marks.len() * size_of::<Mark>();
@@ -133,6 +154,9 @@ pub fn hash_of(bytes: &[u8]) -> u64 {
 
 #[derive(Default)]
 struct Builder {
+    reader: CriReader,
+    /// For the lines of the first run.
+    memory: Vec<u8>,
     current: Option<Open>,
 }
 
@@ -146,14 +170,28 @@ impl Builder {
         if !continues {
             finished.extend(self.current.take().map(Open::close));
         }
+        let cri = self.reader.read(&record.line);
+        let memory = &mut self.memory;
         self.current
-            .get_or_insert_with(|| Open::new(record, left_bytes))
-            .push(record);
+            .get_or_insert_with(|| Open::new(record, room(std::mem::take(memory), left_bytes)))
+            .push(record, cri);
     }
 }
 
+/// Empty memory for the lines of so many bytes of records, which are longer than these.
+fn room(mut memory: Vec<u8>, records_bytes: usize) -> Vec<u8> {
+    if memory.capacity() < records_bytes / 2 {
+        // What is not written to costs nothing.
+        return Vec::with_capacity(records_bytes);
+    }
+    memory.clear();
+    memory
+}
+
 struct Open {
-    piece: Piece,
+    run: Run,
+    bytes: Vec<u8>,
+    waypoints: Vec<Waypoint>,
     marks_every: u64,
     line_count: u64,
     /// The next waypoint comes after so many bytes.
@@ -161,7 +199,7 @@ struct Open {
 }
 
 impl Open {
-    fn new(record: &RawRecord<'_>, capacity_bytes: usize) -> Self {
+    fn new(record: &RawRecord<'_>, memory: Vec<u8>) -> Self {
         let run = Run {
             path: Arc::from(&*record.path),
             generation: record.generation,
@@ -176,12 +214,9 @@ impl Open {
             marks: Vec::new(),
         };
         Self {
-            piece: Piece {
-                run,
-                // Lines are shorter than their records. What is not written to costs nothing.
-                bytes: Vec::with_capacity(capacity_bytes),
-                waypoints: Vec::new(),
-            },
+            run,
+            bytes: memory,
+            waypoints: Vec::new(),
             marks_every: 1,
             line_count: 0,
             next_waypoint_bytes: WAYPOINT_BYTES,
@@ -192,7 +227,7 @@ impl Open {
     /// a newline away, which shows as one byte that is missing between two of its records: it
     /// is put back. Behind a torn line there was none.
     fn continues(&mut self, record: &RawRecord<'_>) -> bool {
-        let Piece { run, bytes, .. } = &mut self.piece;
+        let Self { run, bytes, .. } = self;
         if *run.path != *record.path || run.generation != record.generation {
             return false;
         }
@@ -204,12 +239,13 @@ impl Open {
         record.offset_bytes == run.end_bytes
     }
 
-    fn push(&mut self, record: &RawRecord<'_>) {
-        let Piece {
+    fn push(&mut self, record: &RawRecord<'_>, cri: Option<CriLine<'_>>) {
+        let Self {
             run,
             bytes,
             waypoints,
-        } = &mut self.piece;
+            ..
+        } = self;
         if bytes.len() >= self.next_waypoint_bytes && !run.open_lines.any() {
             waypoints.push(Waypoint {
                 offset_bytes: record.offset_bytes,
@@ -217,7 +253,6 @@ impl Open {
             });
             self.next_waypoint_bytes = bytes.len() + WAYPOINT_BYTES;
         }
-        let cri = CriLine::parse(&record.line);
         let time = cri.map(|line| line.time);
         if self.line_count == 0 {
             run.first_time = time;
@@ -255,11 +290,16 @@ impl Open {
         }
     }
 
-    fn close(self) -> Piece {
-        let mut piece = self.piece;
-        // It is kept for a while.
-        piece.bytes.shrink_to_fit();
-        piece
+    fn close(mut self) -> Piece {
+        // It is kept for a while; a little more than it needs is worth less than a copy.
+        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / SPARE_PART {
+            self.bytes.shrink_to_fit();
+        }
+        Piece {
+            run: self.run,
+            bytes: self.bytes.into(),
+            waypoints: self.waypoints,
+        }
     }
 }
 

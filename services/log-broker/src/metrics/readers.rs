@@ -14,6 +14,8 @@ pub struct ReaderMetrics {
     pub live_connections: Gauge,
     /// Bytes of log that followers were given.
     pub followed_bytes: Counter,
+    /// Pages that were asked for when they were made already, or being made.
+    pub pages_ahead: Counter,
     /// Bytes of log that searches looked at.
     pub searched_bytes: Counter,
     /// Bytes of log that downloads read, before they are compressed.
@@ -26,6 +28,7 @@ impl ReaderMetrics {
             followers,
             live_connections,
             followed_bytes,
+            pages_ahead,
             searched_bytes,
             downloaded_bytes,
         } = self;
@@ -39,6 +42,11 @@ impl ReaderMetrics {
             "followed_bytes",
             "Bytes of log that followers were given",
             followed_bytes,
+        );
+        registry.register(
+            "pages_ahead",
+            "Pages that were asked for when they were made already",
+            pages_ahead,
         );
         registry.register(
             "searched_bytes",

@@ -10,7 +10,7 @@ use super::{
     resolve::not_found,
 };
 use crate::{
-    archive::{LineAndCursor, StepReader},
+    archive::StepReader,
     domain::{completeness::Completeness, cursor::Cursor, layout::Gap, lines::PlacedLine},
     error::Error,
 };
@@ -46,7 +46,7 @@ pub struct Download {
     moment: Moment,
     encoding: Encoding,
     steps: StepReader,
-    lines: Peekable<std::vec::IntoIter<LineAndCursor>>,
+    lines: Peekable<std::vec::IntoIter<PlacedLine>>,
     cursor: Cursor,
     gaps: Vec<Gap>,
     state: State,
@@ -130,19 +130,21 @@ impl Download {
     }
 
     fn take_lines(&mut self, bytes: &mut Vec<u8>) {
-        for (line, after) in self.lines.by_ref() {
-            if after.is_up_to(self.cursor) {
+        let mut last = None;
+        for line in self.lines.by_ref() {
+            if line.is_up_to(self.cursor) {
                 continue;
             }
-            bytes.extend_from_slice(&line.text);
-            if !line.unterminated {
+            bytes.extend_from_slice(&line.line.text);
+            if !line.line.unterminated {
                 bytes.push(b'\n');
             }
-            self.cursor = after;
+            last = Some(line);
             if bytes.len() >= PART_BYTES {
-                return;
+                break;
             }
         }
+        self.cursor = last.map_or(self.cursor, |line| line.after());
     }
 
     /// Reads the next step, or what comes after the last one. When an object was deleted meanwhile,
@@ -182,7 +184,7 @@ impl Download {
         Ok(())
     }
 
-    async fn live_lines(&self) -> Result<Vec<LineAndCursor>, Error> {
+    async fn live_lines(&self) -> Result<Vec<PlacedLine>, Error> {
         let index = &self.moment.index;
         let live = self
             .serving
@@ -191,9 +193,7 @@ impl Download {
         if live.is_none() && index.is_empty() {
             return Err(not_found("the stream has neither archived nor live lines").into());
         }
-        let placed = live.unwrap_or_default().into_iter();
-        let lines = placed.map(|PlacedLine { line, place }| (line, Cursor::Line(place)));
-        Ok(lines.collect())
+        Ok(live.unwrap_or_default())
     }
 
     async fn part(&self, bytes: Vec<u8>) -> Result<Part, Error> {

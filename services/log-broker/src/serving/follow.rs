@@ -179,9 +179,7 @@ impl Follower {
     }
 
     fn live_answer(&self, lines: Vec<PlacedLine>) -> Answer {
-        let next = lines
-            .last()
-            .map_or(self.cursor, |last| Cursor::Line(last.place));
+        let next = lines.last().map_or(self.cursor, PlacedLine::after);
         Answer {
             lines: lines.into_iter().map(|placed| placed.line).collect(),
             next,

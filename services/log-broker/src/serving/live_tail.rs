@@ -15,7 +15,10 @@ use super::read::OVERLAP;
 use crate::{
     archive::Limits,
     cluster::{LiveContainer, LiveLines, LiveLogs},
-    domain::{cursor::LinePlace, lines::PlacedLine},
+    domain::{
+        cursor::{Cursor, LinePlace},
+        lines::PlacedLine,
+    },
     error::Error,
 };
 
@@ -96,7 +99,9 @@ impl LiveTail {
         let mut size_bytes = 0;
         while let Some(lines) = self.lines.next().await {
             let mut lines = lines?;
-            let found = lines.iter().position(|line| line.place == place);
+            let found = lines
+                .iter()
+                .position(|line| line.is_at(Cursor::Line(place)));
             size_bytes += text_bytes(&lines);
             if let Some(found) = found {
                 self.pending = lines.split_off(found + 1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Serving, Target, before, resolve::not_found};
+use super::{Serving, Target, before, pages::PageStart, resolve::not_found};
 use crate::{
     applications::AttemptView,
     archive::{ArchivePage, Limits, OpenGaps, PageEnd, StreamIndex},
@@ -90,25 +90,15 @@ impl Serving {
         cursor: Cursor,
         limits: Limits,
     ) -> Result<Answer, Error> {
-        // Of a stream that has ended it is as good as a new one.
-        let recent = self.recent_moment(target);
-        if let Some(moment) = recent.filter(|moment| !moment.ended) {
-            let Moment {
-                index, open_gaps, ..
-            } = moment;
-            let page = index.read(&self.objects, cursor, limits, open_gaps);
-            let page = page.await?;
-            // Nothing that came since is in it.
-            if page.end == PageEnd::Full {
-                return Ok(Answer::of(page, false));
-            }
-        }
-        let Moment {
-            index,
-            ended,
-            open_gaps,
-        } = self.moment(target).await?;
-        let mut page = index.read(&self.objects, cursor, limits, open_gaps).await?;
+        let recent = self.recent_page(target, cursor, limits).await?;
+        let (moment, mut page) = if let Some(found) = recent {
+            found
+        } else {
+            let moment = self.moment(target).await?;
+            let page = self.page(target, &moment, cursor, limits).await?;
+            (moment, page)
+        };
+        let Moment { index, ended, .. } = moment;
         let mut finished = false;
         if page.end == PageEnd::Archive && ended {
             if index.is_empty() {
@@ -121,12 +111,43 @@ impl Serving {
                 return Err(not_found("the stream has neither archived nor live lines").into());
             }
             let live = live.unwrap_or_default().into_iter();
-            page.extend(
-                live.map(|PlacedLine { line, place }| (line, Cursor::Line(place))),
-                limits,
-            );
+            page.take(&mut live.peekable(), limits);
         }
         Ok(Answer::of(page, finished))
+    }
+
+    /// The page as it was a moment ago, when it is still the same.
+    async fn recent_page(
+        &self,
+        target: &Target,
+        cursor: Cursor,
+        limits: Limits,
+    ) -> Result<Option<(Moment, ArchivePage)>, Error> {
+        let Some(moment) = self.recent_moment(target) else {
+            return Ok(None);
+        };
+        let page = self.page(target, &moment, cursor, limits).await?;
+        // Nothing that came since is in a full one, and to a stream that has ended nothing comes.
+        let is_same = page.end == PageEnd::Full || moment.ended;
+        Ok(is_same.then_some((moment, page)))
+    }
+
+    /// What the archive has after a cursor.
+    async fn page(
+        &self,
+        target: &Target,
+        moment: &Moment,
+        cursor: Cursor,
+        limits: Limits,
+    ) -> Result<ArchivePage, Error> {
+        let begin = PageStart {
+            stream: target.stream.clone(),
+            index: Arc::clone(&moment.index),
+            cursor,
+        };
+        self.pages
+            .page(&self.objects, begin, limits, moment.open_gaps)
+            .await
     }
 
     /// The cursor before the last so many lines.
@@ -155,7 +176,7 @@ impl Serving {
         let live = live.unwrap_or_default();
         match live.len().checked_sub(line_count) {
             // The last line before the tail is a live one.
-            Some(skipped @ 1..) => Ok(Cursor::Line(live[skipped - 1].place)),
+            Some(skipped @ 1..) => Ok(live[skipped - 1].after()),
             Some(0) => Ok(archive_end),
             None => {
                 index
@@ -293,7 +314,7 @@ async fn ask_live(
     let Some(mut lines) = live.read(container, since).await? else {
         return Ok(None);
     };
-    match lines.iter().position(|line| line.place == place) {
+    match lines.iter().position(|line| line.is_at(cursor)) {
         Some(position) if counts_right(live, container, &lines, place, index).await? => {
             Ok(Some(lines.split_off(position + 1)))
         }
@@ -313,7 +334,7 @@ pub(super) async fn counts_right(
 ) -> Result<bool, Error> {
     if lines
         .first()
-        .is_some_and(|line| line.place.time < cursor.time)
+        .is_some_and(|line| line.is_up_to(Cursor::Time(cursor.time)))
     {
         return Ok(true);
     }

@@ -11,12 +11,11 @@ use super::{
     resolve::not_found,
 };
 use crate::{
-    archive::{ArchiveSearch, Limits, SearchBudget, SearchEnd},
+    archive::{ArchiveSearch, Limits, PageReader, SearchBudget, SearchEnd},
     domain::{
         completeness::Completeness,
         cursor::Cursor,
         hits::{Collector, Context, Hit, HitLimits},
-        lines::PlacedLine,
         pattern::Pattern,
         retention::LogKind,
         stream::StreamName,
@@ -262,8 +261,8 @@ impl<'a> Page<'a> {
         let start = index
             .tail(&serving.objects, self.request.context.before, false)
             .await?;
-        let archived = index
-            .read(&serving.objects, start, everything, moment.open_gaps)
+        let archived = PageReader::after(index, start)
+            .page(index, &serving.objects, everything, moment.open_gaps)
             .await?;
         let live = serving.live_after(target, index, archived.next).await?;
         if live.is_none() && index.is_empty() {
@@ -272,9 +271,9 @@ impl<'a> Page<'a> {
         if !collector.is_waiting() {
             collector.seed(&archived.lines, archived.next);
         }
-        for PlacedLine { line, place } in live.unwrap_or_default() {
-            self.budget.spend(line.text.len() as u64);
-            collector.push(&line, Cursor::Line(place));
+        for line in live.unwrap_or_default() {
+            self.budget.spend(line.line.text.len() as u64);
+            collector.push(&line.line, line.after());
         }
         Ok(())
     }

@@ -21,7 +21,10 @@ use super::{
 use crate::{
     background::spawn,
     cluster::LiveContainer,
-    domain::{cursor::LinePlace, lines::PlacedLine},
+    domain::{
+        cursor::{Cursor, LinePlace},
+        lines::PlacedLine,
+    },
     error::Error,
     metrics::ReaderMetrics,
 };
@@ -69,8 +72,8 @@ pub(super) struct SharedTail {
 /// The last lines that a connection told.
 #[derive(Debug)]
 struct Window {
-    /// The line before them.
-    before: LinePlace,
+    /// After the line before them.
+    before: Cursor,
     /// How many lines there were before them.
     passed: u64,
     lines: VecDeque<PlacedLine>,
@@ -193,7 +196,7 @@ impl Drop for Opening<'_> {
 impl Connection {
     fn behind(place: LinePlace) -> Self {
         let window = Window {
-            before: place,
+            before: Cursor::Line(place),
             passed: 0,
             lines: VecDeque::new(),
             size_bytes: 0,
@@ -257,9 +260,9 @@ impl SharedTail {
     /// Goes behind a line, once the connection has told it. `None` when it has passed the line, and
     /// when it does not come: such a connection is of no use to anybody.
     async fn behind(mut self, place: LinePlace) -> Option<Self> {
-        let before = self.window.borrow().before;
-        if place.is_up_to(&before) {
-            return (place == before).then_some(self);
+        let (cursor, before) = (Cursor::Line(place), self.window.borrow().before);
+        if cursor.is_up_to(before) {
+            return (cursor == before).then_some(self);
         }
         let deadline = Instant::now() + CATCHING_UP;
         loop {
@@ -272,11 +275,11 @@ impl SharedTail {
                 }
                 News::Over => return None,
             };
-            if let Some(found) = lines.iter().position(|line| line.place == place) {
+            if let Some(found) = lines.iter().position(|line| line.is_at(cursor)) {
                 self.position -= (lines.len() - found - 1) as u64;
                 return Some(self);
             }
-            if lines.iter().any(|line| place.is_up_to(&line.place)) {
+            if lines.iter().any(|line| cursor.is_up_to(line.after())) {
                 return None;
             }
         }
@@ -293,7 +296,7 @@ impl Window {
                 return;
             };
             self.size_bytes -= size_bytes(&oldest);
-            self.before = oldest.place;
+            self.before = oldest.after();
             self.passed += 1;
         }
     }

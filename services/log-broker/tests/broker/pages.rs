@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use moka_log_broker::{
-    archive::{GrowingIndex, RawObjects, StepReader, StreamIndex},
+    archive::{GrowingIndex, Limits, RawObjects, StepReader, StreamIndex},
     domain::{
         cursor::Cursor,
+        lines::PlacedLine,
         stream::{Source, StreamKind},
     },
     metrics::Metrics,
@@ -60,20 +61,20 @@ async fn page_from_any_cursor_reads_a_part_and_gives_what_the_whole_has() {
         let mut whole = Vec::new();
         let mut reader = StepReader::at(&index, 0);
         while let Some(read) = reader.read(&index, &objects).await.unwrap() {
-            let bytes: usize = read.lines.iter().map(|(line, _)| line.text.len() + 1).sum();
+            let bytes: usize = read.lines.iter().map(|line| line.line.text.len() + 1).sum();
             assert!(bytes <= MOST_BYTES_AT_ONCE, "{kind:?}: {bytes} at once");
             whole.extend(read.lines);
         }
         whole.extend(reader.finish());
         assert_eq!(whole.len(), lines.len());
         for position in (0..whole.len()).step_by(97) {
-            let cursor = whole[position].1;
+            let cursor = whole[position].after();
             let mut reader = StepReader::after(&index, cursor);
             let mut skipped = 0;
             let next = loop {
                 let read = reader.read(&index, &objects).await.unwrap();
                 let read = read.map_or_else(|| reader.finish(), |read| read.lines);
-                let is_known = |(_, after): &(_, Cursor)| after.is_up_to(cursor);
+                let is_known = |line: &PlacedLine| line.is_up_to(cursor);
                 skipped += read.iter().filter(|line| is_known(line)).count();
                 if read.is_empty() || read.iter().any(|line| !is_known(line)) {
                     break read.into_iter().find(|line| !is_known(line));
@@ -102,10 +103,15 @@ async fn pages_one_after_another_are_the_log() {
     world.store.wait(20);
     let serving = world.serving();
     let target = driver_target(&serving).await;
+    let limits = Limits {
+        lines: 1_000,
+        ..LIMITS
+    };
     let mut cursor = Cursor::Begin;
     let mut received = Vec::new();
     loop {
-        let answer = serving.read(&target, cursor, LIMITS).await.unwrap();
+        let answer = serving.read(&target, cursor, limits).await.unwrap();
+        assert!(answer.lines.len() <= 1_000);
         cursor = answer.next;
         received.extend(texts(&answer));
         if answer.finished {
@@ -114,4 +120,5 @@ async fn pages_one_after_another_are_the_log() {
     }
     let expected = lines.iter().map(|line| line.splitn(4, ' ').nth(3).unwrap());
     assert!(expected.eq(received.iter().map(String::as_str)));
+    assert_ne!(serving.metrics.readers.pages_ahead.get(), 0);
 }

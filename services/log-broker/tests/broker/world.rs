@@ -25,7 +25,7 @@ use moka_log_broker::{
     error::Error,
     metrics::Metrics,
     retention::Retention,
-    serving::{Indexes, ReaderLimits, Readers, Serving, ServingSettings, SharedTails},
+    serving::{Indexes, Pages, ReaderLimits, Readers, Serving, ServingSettings, SharedTails},
 };
 use moka_objects::ObjectStore;
 
@@ -251,6 +251,7 @@ pub(crate) fn serving(
         grammar,
         live: None,
         tails: SharedTails::new(metrics.readers.clone()),
+        pages: Pages::new(metrics.readers.clone()),
         indexes: Indexes::new(1 << 20),
         clock,
         settings: ServingSettings {
