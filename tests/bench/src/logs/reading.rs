@@ -118,10 +118,11 @@ async fn read(installation: &Installation, request: ReadLogRequest) -> Result<Re
 
 /// Reads every page as one thread that does nothing else, and returns the size of the text.
 fn read_all(installation: &Installation) -> Result<usize> {
-    let reader = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    block_in_place(|| reader.block_on(read_pages(installation)))
+    block_in_place(|| {
+        let mut reader = runtime::Builder::new_current_thread();
+        let reader = reader.enable_all().build()?;
+        reader.block_on(read_pages(installation))
+    })
 }
 
 async fn read_pages(installation: &Installation) -> Result<usize> {
