@@ -1,6 +1,6 @@
 //! Reading lines out of the archive.
 
-use std::{collections::VecDeque, iter::Peekable};
+use std::{collections::VecDeque, vec};
 
 use jiff::Timestamp;
 
@@ -76,14 +76,10 @@ impl ArchivePage {
 
     /// Takes lines behind the page, in order, as long as there is room; says whether there is room
     /// for more.
-    pub fn take(
-        &mut self,
-        lines: &mut Peekable<impl Iterator<Item = PlacedLine>>,
-        limits: Limits,
-    ) -> bool {
+    pub fn take(&mut self, lines: &mut vec::IntoIter<PlacedLine>, limits: Limits) -> bool {
         let mut last = None;
         let end = loop {
-            let Some(line) = lines.peek() else {
+            let Some(line) = lines.as_slice().first() else {
                 break None;
             };
             if line.is_up_to(self.next) {
@@ -126,7 +122,7 @@ impl ArchivePage {
 pub struct PageReader {
     steps: StepReader,
     /// What was read and had no room in the last page.
-    lines: Peekable<std::vec::IntoIter<PlacedLine>>,
+    lines: vec::IntoIter<PlacedLine>,
     /// After which line it goes on.
     cursor: Cursor,
     /// The gaps before that.
@@ -141,7 +137,7 @@ impl PageReader {
         Self {
             gaps: passed.cloned().collect(),
             steps,
-            lines: Vec::new().into_iter().peekable(),
+            lines: Vec::new().into_iter(),
             cursor,
         }
     }
@@ -167,13 +163,13 @@ impl PageReader {
             }
             let Some(read) = self.steps.read(index, objects).await? else {
                 if open_gaps.ended {
-                    self.lines = self.steps.finish().into_iter().peekable();
+                    self.lines = self.steps.finish().into_iter();
                     page.take(&mut self.lines, limits);
                 }
                 break;
             };
             self.gaps.extend(read.gap);
-            self.lines = read.lines.into_iter().peekable();
+            self.lines = read.lines.into_iter();
         }
         self.cursor = page.next;
         page.gaps.clone_from(&self.gaps);

@@ -23,6 +23,10 @@ const MAX_BEGUN_BYTES: usize = 2 * MAX_LINE_BYTES;
 /// How much of a segment is read at once; to the end of a line.
 const PART_BYTES: usize = WAYPOINT_BYTES;
 
+/// How far is read ahead. With a single step a reader waits for each object that takes longer to get
+/// than the one before it takes to read.
+const READ_AHEAD_STEPS: usize = 2;
+
 /// What a step gives, or a part of it.
 #[derive(Debug)]
 pub struct StepLines {
@@ -154,12 +158,16 @@ impl StepReader {
         Ok((bytes, waypoint.offset_bytes))
     }
 
-    /// Has the next object read while this one is used.
+    /// Has the next objects read while this one is used.
     fn read_ahead(&self, index: &StreamIndex, objects: &RawObjects, segment: &Segment) {
-        if let Some(Step::Segment(next)) = index.layout().steps.get(self.next_step + 1) {
-            let (this, next) = (index.object_of(segment), index.object_of(next));
-            if this.key != next.key && !next.gone {
-                objects.read_ahead(&next.key);
+        let this = index.object_of(segment);
+        let behind = index.layout().steps.iter().skip(self.next_step + 1);
+        for step in behind.take(READ_AHEAD_STEPS) {
+            if let Step::Segment(next) = step {
+                let next = index.object_of(next);
+                if this.key != next.key && !next.gone {
+                    objects.read_ahead(&next.key);
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::record::Wire;
+use super::record::{Wire, bytes_of};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -50,6 +50,15 @@ pub(super) fn integer(digits: &[u8]) -> Option<u64> {
     let is_plain = digits.len() == 1 || digits.first() != Some(&b'0');
     let text = std::str::from_utf8(digits).ok()?;
     text.parse().ok().filter(|_| is_plain)
+}
+
+/// The bytes of the text that stands between two quotation marks, as [`text`].
+pub(super) fn text_bytes(quoted: &[u8]) -> Option<Cow<'_, [u8]>> {
+    // Of most lines it need not be proven that they are UTF-8.
+    if quoted.is_ascii() && is_plain(quoted) {
+        return Some(Cow::Borrowed(quoted));
+    }
+    text(quoted).map(bytes_of)
 }
 
 /// The text that stands between two quotation marks; `None` when something else is there.

@@ -110,8 +110,8 @@ impl Serving {
             if live.is_none() && index.is_empty() {
                 return Err(not_found("the stream has neither archived nor live lines").into());
             }
-            let live = live.unwrap_or_default().into_iter();
-            page.take(&mut live.peekable(), limits);
+            let mut live = live.unwrap_or_default().into_iter();
+            page.take(&mut live, limits);
         }
         Ok(Answer::of(page, finished))
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     super::flat_json::{self, Places},
-    Generation, RawRecord, RecordError, bytes_of, checked_offset,
+    Generation, RawRecord, RecordError, checked_offset,
 };
 
 /// Reads the records of an object one after another. Those of one file differ in their offsets and
@@ -67,12 +67,12 @@ impl<'a> Frame<'a> {
         let inner = inner.strip_suffix(self.after_line)?;
         let digits = inner.iter().take_while(|byte| byte.is_ascii_digit());
         let (digits, inner) = inner.split_at(digits.count());
-        let line = flat_json::text(inner.strip_prefix(self.before_line)?)?;
+        let line = flat_json::text_bytes(inner.strip_prefix(self.before_line)?)?;
         Some(RawRecord {
             path: Cow::Borrowed(self.path),
             offset_bytes: checked_offset(flat_json::integer(digits)?).ok()?,
             generation: self.generation,
-            line: bytes_of(line),
+            line,
             torn: self.torn,
         })
     }
