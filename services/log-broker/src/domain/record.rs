@@ -124,7 +124,7 @@ fn checked_offset(offset_bytes: u64) -> Result<u64, RecordError> {
     Ok(offset_bytes)
 }
 
-pub(super) fn bytes_of(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+fn bytes_of(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),

@@ -1,6 +1,6 @@
 //! A whole stream as bytes, one part after another.
 
-use std::iter::Peekable;
+use std::vec;
 
 use tokio::task::spawn_blocking;
 
@@ -46,7 +46,7 @@ pub struct Download {
     moment: Moment,
     encoding: Encoding,
     steps: StepReader,
-    lines: Peekable<std::vec::IntoIter<PlacedLine>>,
+    lines: vec::IntoIter<PlacedLine>,
     cursor: Cursor,
     gaps: Vec<Gap>,
     state: State,
@@ -87,7 +87,7 @@ impl Download {
             moment,
             encoding,
             steps,
-            lines: Vec::new().into_iter().peekable(),
+            lines: Vec::new().into_iter(),
             cursor,
             state: State::Archive,
         })
@@ -110,7 +110,7 @@ impl Download {
             if bytes.len() >= PART_BYTES {
                 return self.part(bytes).await.map(Some);
             }
-            if self.lines.peek().is_some() {
+            if !self.lines.as_slice().is_empty() {
                 continue;
             }
             match self.state {
@@ -180,7 +180,7 @@ impl Download {
                 self.live_lines().await?
             }
         };
-        self.lines = lines.into_iter().peekable();
+        self.lines = lines.into_iter();
         Ok(())
     }
 
